@@ -1,0 +1,118 @@
+"""From settings to the open objects of a run: the only file that knows every adapter.
+
+An adapter is imported when the settings name it: ldap3 alone costs more than a whole small run from CSV
+(see docs/why/imports.md).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Any, assert_never
+
+from rosterd.core.doors import Source
+from rosterd.core.guard import Guards, Limit
+from rosterd.gather import SourcePlan
+from rosterd.grouping import GroupPlan
+from rosterd.ledger.lock import RunLock
+from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.mapping import PeoplePlan
+from rosterd.orbix.client import Orbix
+from rosterd.run import Job
+from rosterd.settings import CustomerSettings, Settings
+from rosterd.sources.settings import CsvSettings, LdapSettings
+
+
+def open_ledger(settings: Settings, *, locked: bool) -> tuple[SqliteLedger, RunLock | None]:
+    """The ledger, with the run lock or without. Raises LedgerError or, at once, LockedError."""
+    path = settings.ledger.path
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = RunLock(path, _command()) if locked else None
+    try:
+        return SqliteLedger(path, settings.orbix.base_url, settings.orbix.tenant, lock), lock
+    except BaseException:
+        if lock is not None:
+            lock.close()
+        raise
+
+
+def _command() -> str:
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
+
+
+def open_orbix(settings: Settings, stop: threading.Event, log: Any) -> Orbix:
+    """The tenant's connection, shared by all customers; nothing is sent yet."""
+    return Orbix(settings.orbix, stop, log)
+
+
+def job(name: str, customer: CustomerSettings, settings: Settings, stop: threading.Event, log: Any) -> Job:
+    """One customer, compiled. Raises SettingsError for a template that does not parse."""
+    sources = [source_plan(name, label, wanted, stop, log) for label, wanted in customer.sources.items()]
+    return Job(
+        name=name,
+        client=customer.client,
+        identity=(settings.orbix.base_url, settings.orbix.tenant, customer.client),
+        sources=sources,
+        guards=guards(customer),
+        precedence=customer.precedence,
+        flat=frozenset(
+            label
+            for label, wanted in customer.sources.items()
+            if isinstance(wanted, LdapSettings) and wanted.groups is not None and not wanted.groups.nested
+        ),
+        aside_shared=frozenset(
+            label for label, wanted in customer.sources.items() if wanted.people.shared_email == "set_aside"
+        ),
+        additive=settings.orbix.membership == "additive",
+        synchronize=customer.leavers == "synchronize",
+        retry_refused_after=customer.retry_refused_after,
+        lanes=settings.orbix.concurrency,
+    )
+
+
+def source_plan(
+    customer: str, name: str, wanted: CsvSettings | LdapSettings, stop: threading.Event, log: Any
+) -> SourcePlan:
+    """One source with its compiled mapping; nothing is opened yet."""
+    where = f"customers.{customer}.sources.{name}"
+    people = PeoplePlan(wanted.people, name, f"{where}.people")
+    groups: GroupPlan | None = None
+    if wanted.groups is not None:
+        member = wanted.groups.member if isinstance(wanted, CsvSettings) and wanted.groups else None
+        groups = GroupPlan(wanted.groups, name, f"{where}.groups", member)
+    source = _source(name, wanted, people, groups, stop, log)
+    return SourcePlan(source, people, groups, strict=isinstance(wanted, CsvSettings))
+
+
+def _source(
+    name: str, wanted: CsvSettings | LdapSettings, people: PeoplePlan, groups: GroupPlan | None,
+    stop: threading.Event, log: Any,
+) -> Source:  # fmt: skip
+    attributes = (people.attributes, groups.attributes if groups else ())
+    match wanted:
+        case CsvSettings():
+            source: Source = import_module("rosterd.sources.csv").CsvSource(name, wanted, *attributes, stop)
+        case LdapSettings():
+            source = import_module("rosterd.sources.ldap").LdapSource(name, wanted, *attributes, stop, log)
+        case _:
+            assert_never(wanted)
+    return source
+
+
+def guards(customer: CustomerSettings) -> Guards:
+    """The guards as the core knows them."""
+    wanted = customer.guards
+    limits = {
+        name: Limit(limit.percent, limit.count, limit.at_least)
+        for name, limit in (
+            ("leavers", wanted.leavers),
+            ("creates", wanted.creates),
+            ("updates", wanted.updates),
+            ("member_loss", wanted.member_loss),
+            ("blanked", wanted.blanked),
+            ("registrations", wanted.registrations),
+        )
+    }
+    return Guards(first_run=wanted.first_run, **limits)

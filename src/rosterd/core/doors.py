@@ -1,0 +1,96 @@
+"""The doors: what rosterd asks of a source and of a target. Each has one contract suite in tests/doors.
+
+The comments here are the law: an implementation keeps them, and callers rely on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from rosterd.core.outcome import Answer
+from rosterd.core.people import Grouping, Person, Place
+
+# A cell of an entry: "" when the attribute is missing; a tuple only for two or more values, in folded order.
+Cell: TypeAlias = "str | tuple[str, ...]"
+
+
+class Proof(NamedTuple):
+    """That a read was complete, in numbers and words."""
+
+    entries: int
+    pages: int
+    detail: str  # "people.csv, 1,204 lines, unchanged while read" / "ldaps://dc1, 21 pages, last cookie empty"
+    warnings: tuple[str, ...] = ()
+
+
+class Batch(NamedTuple):
+    """Some entries of one feed. All sequences have the same length.
+
+    rows: cells in the order of the feed's `attributes`. places: line number or DN as the server spells it.
+    ids: the server's stable id, or () when the source has none. dns: normalised DNs, or ().
+    refs: the refs of core.people by which groups of this source name the entry, NUL-joined, or ().
+    disabled: true where the directory says the account is disabled, or ().
+    members: for groups, each entry's member refs; () for people and for CSV (one row per membership).
+    wanted: for groups, false where the entry was only read to expand nesting; () means all are wanted.
+    """
+
+    rows: Sequence[Sequence[Cell]]
+    places: Sequence[Place]
+    ids: Sequence[str] = ()
+    dns: Sequence[str] = ()
+    refs: Sequence[str] = ()
+    disabled: Sequence[bool] = ()
+    members: Sequence[Sequence[str]] = ()
+    wanted: Sequence[bool] = ()
+
+
+class Feed(Protocol):
+    """One pass over the entries of a source."""
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the cells, as the source spells them; known before the first batch."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields batches and ends only when the read is proven complete; else raises SourceError.
+
+        Whatever the network or the file holds, no other exception leaves here but Stopped.
+        """
+
+    def proof(self) -> Proof:
+        """The proof; only after the iteration has ended."""
+
+
+class Source(Protocol):
+    """Where people come from. Opening, reading and closing happen in one thread."""
+
+    @property
+    def name(self) -> str:
+        """The source's name in the settings."""
+
+    def people(self) -> Feed: ...
+
+    def groups(self) -> Feed | None:
+        """None when no groups are configured (or they come from a column of the people)."""
+
+    def close(self) -> None:
+        """May be called at any time, also twice."""
+
+
+class Target(Protocol):
+    """Where people are delivered. May be called from several threads at once.
+
+    A call retries within its own budget and returns a valid answer, or raises TargetError
+    (`maybe_applied` when the request may have been carried out), CredentialsError or Stopped.
+    The upserts are idempotent: the same records may be sent again at any time.
+    """
+
+    def upsert_people(self, people: Sequence[Person]) -> Answer: ...
+
+    def upsert_groups(self, groups: Sequence[Grouping]) -> Answer: ...
+
+    def synchronize_people(self, people: Sequence[Person]) -> Answer:
+        """Replaces the whole set of people. Never split, never retried after a doubtful answer."""
+
+    def synchronize_groups(self, groups: Sequence[Grouping]) -> Answer: ...

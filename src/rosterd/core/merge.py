@@ -1,0 +1,58 @@
+"""Two streams in key order become one pass: what is wanted beside what the ledger knows.
+
+Streams come as chunks (lists of tuples whose first item is the key, sorted by it). A chunk never ends in the
+middle of equal keys, so whole chunks can be compared at C speed, and only chunks that differ are looked into.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+Row: TypeAlias = "tuple[Any, ...]"  # what the two streams have in common: the first item is the key
+L = TypeVar("L", bound=Row)
+R = TypeVar("R", bound=Row)
+
+
+def align(left: Iterable[list[L]], right: Iterable[list[R]]) -> Iterator[tuple[list[L], list[R]]]:
+    """Pairs of slices that cover the same range of keys; either may be empty, never both.
+
+    Reads each stream once and holds about one chunk of each.
+    """
+    lefts, rights = iter(left), iter(right)
+    a: list[L] = next(lefts, [])
+    b: list[R] = next(rights, [])
+    while a and b:
+        bound = min(a[-1][0], b[-1][0])
+        # The right item of a probe is greater than any second item, so equal keys stay on this side.
+        i = len(a) if a[-1][0] == bound else bisect_right(a, bound, key=_key)
+        j = len(b) if b[-1][0] == bound else bisect_right(b, bound, key=_key)
+        yield a[:i], b[:j]
+        a = a[i:] or next(lefts, [])
+        b = b[j:] or next(rights, [])
+    while a:
+        yield a, []
+        a = next(lefts, [])
+    while b:
+        yield [], b
+        b = next(rights, [])
+
+
+def _key(row: Row) -> Any:
+    return row[0]
+
+
+def unequal(wanted: list[L], known: list[R], cut: int) -> tuple[list[tuple[L, R | None]], list[R], int]:
+    """What differs in one aligned slice: pairs (wanted, known or None), the known left over, and how many are equal.
+
+    `wanted` rows cut to their first `cut` items are compared with `known` rows as they are.
+    """
+    if len(wanted) == len(known) and [row[:cut] for row in wanted] == known:
+        return [], [], len(wanted)
+    by_key: dict[Any, R] = {row[0]: row for row in known}
+    get = by_key.get
+    pairs = [(row, get(row[0])) for row in wanted if get(row[0]) != row[:cut]]
+    for row in wanted:
+        by_key.pop(row[0], None)
+    return pairs, list(by_key.values()), len(wanted) - len(pairs)

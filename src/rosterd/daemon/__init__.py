@@ -1,0 +1,1 @@
+"""Schedule and console of the running service."""

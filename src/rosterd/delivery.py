@@ -1,0 +1,50 @@
+"""Carrying a judged plan out: departures are noted, people go, then groupings; local notes follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rosterd.core.batches import GROUPINGS, PEOPLE, chunked
+from rosterd.draft import Plan
+from rosterd.errors import TargetError
+from rosterd.push import Delivery, push_people
+from rosterd.push_groups import push_groups
+from rosterd.synchronize import synchronize_groups, synchronize_people
+
+_MANY = 4_096  # rows a transaction
+
+
+def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing: bool) -> None:
+    """Everything that may go, goes. Raises TargetError, CredentialsError, LedgerError or Stopped.
+
+    `notes` collects sentences for the operator, such as why synchronizing was not possible.
+    """
+    plan, ledger = delivery.plan, delivery.ledger
+    delivery.people_size = min(binding.people_size or PEOPLE, PEOPLE)
+    sync_people = synchronizing and not delivery.approved_only and synchronize_people(delivery, notes)
+    for chunk in chunked(delivery.chosen(plan.gone), _MANY):
+        ledger.depart(delivery.run, delivery.binding, chunk)
+    if not sync_people:
+        push_people(delivery)
+    if not (synchronizing and not delivery.approved_only and synchronize_groups(delivery, notes)):
+        push_groups(delivery, binding.groups_size or GROUPINGS)
+    if not delivery.approved_only:
+        _notes(delivery, plan)
+    if delivery.mismatch:
+        raise TargetError(
+            f"response_mismatch: an answer names records that were not sent: {delivery.mismatch}",
+            hint="what that request carried is in doubt and goes again with the next run; tell the vendor",
+            maybe_applied=True,
+        )
+
+
+def _notes(delivery: Delivery, plan: Plan) -> None:
+    """What only the ledger takes note of: new provenance, and raw membership for later resolution."""
+    ledger, binding = delivery.ledger, delivery.binding
+    for chunk in chunked(plan.touch_rows(), _MANY):
+        ledger.touch(binding, chunk)
+    for place in plan.edge_places[1]:
+        ledger.keep_edges(binding, [], plan.edges_removed.read(place))
+    for place in plan.edge_places[0]:
+        ledger.keep_edges(binding, plan.edges_added.read(place), [])
+

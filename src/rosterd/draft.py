@@ -1,0 +1,165 @@
+"""A plan in the making: what planning is told, what it collects, and what it asks the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from rosterd.core.people import NUL, Known
+from rosterd.core.plan import KINDS, Change, Facts, Tally
+from rosterd.grouping import Edge
+from rosterd.membership import Seat
+from rosterd.roster import Sorter, Spill, merged
+
+EXAMPLES = 1_000  # records listed in documents; the counts are exact all the same
+
+KnownSeat: TypeAlias = tuple[bytes, str, str]  # key, source, state
+KnownGroup: TypeAlias = tuple[bytes, str, str, str, str, str]  # key, name, description, source, id, state
+
+
+class PlanningLedger(Protocol):
+    """What planning reads from a ledger; see ledger.reading."""
+
+    def people(self, binding: int) -> Iterator[list[Known]]: ...
+    def groups(self, binding: int) -> list[KnownGroup]: ...
+    def seats(self, binding: int) -> Iterator[list[KnownSeat]]: ...
+    def edges(self, binding: int) -> Iterator[list[Edge]]: ...
+    def refusals(self, binding: int, kind: str, low: bytes, high: bytes) -> dict[bytes, tuple[str, str, float]]: ...
+    def has_refusals(self, binding: int) -> bool: ...
+    def approvals(self, binding: int, kind: str, low: bytes, high: bytes, now: float) -> set[tuple[bytes, str]]: ...
+    def has_approvals(self, binding: int, now: float) -> bool: ...
+    def active_seats(self, binding: int, group: bytes) -> int: ...
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What planning is told besides the records. `retry_before`: refusals tried earlier than this are tried again."""
+
+    binding: int
+    identity: tuple[str, str, str]  # base URL, tenant, client: an approval is for this target only
+    now: float
+    retry_before: float
+    precedence: tuple[str, ...] = ()
+    frozen: frozenset[str] = frozenset()
+    flat: frozenset[str] = frozenset()  # sources that do not expand nested groups
+    aside_shared: frozenset[str] = frozenset()  # sources with shared_email = "set_aside"
+    additive: bool = False
+    only: tuple[str, ...] = ()
+
+
+# sort key, kind, key, bucket, as shown, reason, place
+Problem: TypeAlias = tuple[bytes, str, bytes, str, str, str, str]
+
+
+class ChangeLog:
+    """Changes in key order in a temporary file, each with whether an approval covers it."""
+
+    def __init__(self) -> None:
+        self._spill: Spill[tuple[Any, ...]] = Spill()
+        self._places: list[tuple[int, int]] = []
+        self.count = 0
+        self.approved = 0
+
+    def add(self, rows: list[tuple[Change, bool]]) -> None:
+        if rows:
+            self._places.append(self._spill.write([(approved, *change) for change, approved in rows]))
+            self.count += len(rows)
+            self.approved += sum(approved for _, approved in rows)
+
+    def __iter__(self) -> Iterator[list[tuple[Change, bool]]]:
+        for place in self._places:
+            yield [(Change(*row[1:]), row[0]) for row in self._spill.read(place)]
+
+    def close(self) -> None:
+        self._spill.close()
+
+
+@dataclass
+class Plan:
+    """A plan as a value, with everything a run needs to carry it out. Close it to free its temporary files."""
+
+    digest: str = ""
+    tallies: dict[str, Tally] = field(default_factory=lambda: {kind: Tally() for kind in KINDS})
+    facts: Facts = field(default_factory=Facts)
+    people: ChangeLog = field(default_factory=ChangeLog)
+    groups: ChangeLog = field(default_factory=ChangeLog)
+    seats: ChangeLog = field(default_factory=ChangeLog)
+    gone: ChangeLog = field(default_factory=ChangeLog)
+    seats_wanted: Sorter[Seat] = field(default_factory=lambda: Sorter(100_000))
+    group_rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)  # key -> (name, description) as wanted
+    group_provenance: dict[bytes, tuple[str, str, str]] = field(default_factory=dict)
+    touches: Sorter[tuple[bytes, str, bytes, str, str, str]] = field(default_factory=Sorter)
+    edges_added: Spill[Edge] = field(default_factory=Spill)
+    edges_removed: Spill[Edge] = field(default_factory=Spill)
+    edge_places: tuple[list[tuple[int, int]], list[tuple[int, int]]] = field(default_factory=lambda: ([], []))
+    problems: Sorter[Problem] = field(default_factory=Sorter)
+    reasons: dict[str, Counter[str]] = field(default_factory=lambda: {"set_aside": Counter(), "excluded": Counter()})
+    warnings: dict[str, int] = field(default_factory=dict)
+    dropped: Sorter[tuple[bytes, str, bytes]] = field(default_factory=Sorter)  # refusals that no longer stand
+    whole: bool = True  # every source was read completely
+    kept_people: int = 0  # set-aside people whom the target knows
+
+    @property
+    def logs(self) -> tuple[ChangeLog, ...]:
+        return (self.people, self.groups, self.seats, self.gone)
+
+    @property
+    def changes(self) -> int:
+        return sum(log.count for log in self.logs)
+
+    def close(self) -> None:
+        for log in self.logs:
+            log.close()
+        self.seats_wanted.close()
+        self.touches.close()
+        self.problems.close()
+        self.dropped.close()
+        self.edges_added.close()
+        self.edges_removed.close()
+
+    def problem(self, bucket: str, kind: str, key: bytes, shown: str, reason: str, place: str) -> None:
+        """A record set aside or standing refused, with its reason."""
+        self.problems.add([(kind.encode() + NUL + key, kind, key, bucket, shown, reason, place)])
+        if bucket == "set_aside":
+            self.reasons[bucket][reason] += 1
+
+    def dropped_rows(self) -> Iterator[tuple[bytes, str, bytes]]:
+        for chunk in merged([self.dropped]):
+            yield from chunk
+
+    def touch_rows(self) -> Iterator[tuple[str, bytes, str, str, str]]:
+        for chunk in merged([self.touches]):
+            yield from (row[1:] for row in chunk)
+
+    def set_aside_rows(self) -> Iterator[tuple[str, bytes, str, str]]:
+        """kind, key, as shown, reason."""
+        for chunk in merged([self.problems]):
+            yield from ((row[1], row[2], row[4], row[5]) for row in chunk if row[3] == "set_aside")
+
+    def warn(self, text: str, count: int = 1) -> None:
+        if text in self.warnings or len(self.warnings) < EXAMPLES:
+            self.warnings[text] = self.warnings.get(text, 0) + count
+
+
+class Judge:
+    """Standing refusals and approvals for the changes of one chunk."""
+
+    def __init__(self, terms: Terms, ledger: PlanningLedger, kind: str) -> None:
+        self._terms, self._ledger, self._kind = terms, ledger, kind
+        self._refusals = ledger.has_refusals(terms.binding)
+        self._approvals = ledger.has_approvals(terms.binding, terms.now)
+
+    def refused(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[str, str, float]]:
+        if not self._refusals or not keys:
+            return {}
+        return self._ledger.refusals(self._terms.binding, self._kind, keys[0], keys[-1])
+
+    def marked(self, changes: list[Change]) -> list[tuple[Change, bool]]:
+        """Each change with whether an approval covers exactly it."""
+        if not self._approvals or not changes:
+            return [(change, False) for change in changes]
+        low, high = min(c.key for c in changes), max(c.key for c in changes)
+        approved = self._ledger.approvals(self._terms.binding, changes[0].kind, low, high, self._terms.now)
+        return [(change, (change.key, change.text) in approved) for change in changes]

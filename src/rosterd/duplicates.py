@@ -1,0 +1,70 @@
+"""One record per key: what happens when several entries end up with the same (Domain, Logon).
+
+Excluded entries step back first. `precedence` lets a source win; otherwise all of them are set aside, and each
+is told about the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeAlias
+
+from rosterd.core.people import ASIDE, OUT, Place, Wanted
+
+# Told of every entry that does not go on, with its state and reason, and a number that tells it from the others.
+Extra: TypeAlias = Callable[[Wanted, int], None]
+
+_key = itemgetter(0)
+
+
+def unique(chunks: Iterable[list[Wanted]], rank: Mapping[str, int], extra: Extra) -> Iterator[list[Wanted]]:
+    """The chunks with one record per key; the others go to `extra`."""
+    for chunk in chunks:
+        if len(set(map(_key, chunk))) == len(chunk):
+            yield chunk
+        else:
+            yield [_resolved(list(same), rank, extra) for _, same in groupby(chunk, _key)]
+
+
+def _resolved(same: list[Wanted], rank: Mapping[str, int], extra: Extra) -> Wanted:
+    if len(same) == 1:
+        return same[0]
+    able = [person for person in same if person[8] != OUT]
+    if not able:
+        return _first(same, extra)
+    for person in same:
+        if person[8] == OUT:
+            extra(person, 0)
+    if len(able) > 1 and rank:
+        best = min(rank.get(person[5], len(rank)) for person in able)
+        if best < len(rank):
+            source = next(person[5] for person in able if rank.get(person[5]) == best)
+            for person in able:
+                if person[5] != source:
+                    extra(_marked(person, OUT, f"shadowed by the source {source}", person[9]), 0)
+            able = [person for person in able if person[5] == source]
+    if len(able) == 1:
+        return able[0]
+    reason = f"{len(able)} entries have this domain and logon"
+    marked = [
+        _marked(person, ASIDE, reason, f"{_at(person)} beside {' and '.join(_at(other) for other in able if other is not person)}")
+        for person in able
+    ]
+    return _first(marked, extra)
+
+
+def _first(people: list[Wanted], extra: Extra) -> Wanted:
+    for number, person in enumerate(people[1:], 1):
+        extra(person, number)
+    return people[0]
+
+
+def _marked(person: Wanted, state: str, reason: str, place: Place) -> Wanted:
+    return (*person[:8], state, place, reason, person[11])
+
+
+def _at(person: Wanted) -> str:
+    place = f"line {person[9]}" if isinstance(person[9], int) else str(person[9])
+    return place if place.startswith(person[5]) else f"{person[5]} {place}"

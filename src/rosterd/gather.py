@@ -1,0 +1,111 @@
+"""Reading one source whole: entries mapped into sorters, and a proof at the end; or nothing at all.
+
+What a source gave before it failed is thrown away: nothing may be concluded from part of a directory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rosterd.core.doors import Feed, Proof, Source
+from rosterd.core.people import Wanted
+from rosterd.emails import SharedEmails
+from rosterd.errors import SourceError, Stopped
+from rosterd.grouping import Edge, GroupMapper, GroupPlan, Groups, declare_column
+from rosterd.mapping import PeopleMapper, PeoplePlan
+from rosterd.roster import Sorter
+from rosterd.templates import Template, missing_columns
+
+ATTEMPTS = 3  # reads of a file that is replaced while it is read
+
+Progress: TypeAlias = Callable[[str, int], None]  # (what is read, how many more)
+
+
+@dataclass
+class SourcePlan:
+    """A source with its compiled mapping. `strict`: a column that a template names must exist (CSV)."""
+
+    source: Source
+    people: PeoplePlan
+    groups: GroupPlan | None
+    strict: bool
+
+
+@dataclass
+class Gathered:
+    """What one source wants, and why that may be believed."""
+
+    name: str
+    people: Sorter[Wanted] = field(default_factory=Sorter)
+    groups: Groups = field(default_factory=Groups)
+    edges: Sorter[Edge] = field(default_factory=lambda: Sorter(100_000))
+    proofs: list[Proof] = field(default_factory=list)
+    warned: dict[str, int] = field(default_factory=dict)
+
+    def close(self) -> None:
+        self.people.close()
+        self.edges.close()
+
+
+def gather(plan: SourcePlan, emails: SharedEmails, progress: Progress, stop: threading.Event) -> Gathered:
+    """Reads groups, then people. Raises SourceError or Stopped, and then keeps nothing."""
+    for attempt in range(1, ATTEMPTS + 1):
+        if stop.is_set():
+            raise Stopped
+        found = Gathered(plan.source.name)
+        try:
+            _groups(plan, found, progress)
+            _people(plan, found, emails, progress)
+            return found
+        except SourceError as error:
+            found.close()
+            if not error.again or attempt == ATTEMPTS:
+                raise
+        except BaseException:
+            found.close()
+            raise
+        finally:
+            plan.source.close()
+    raise AssertionError("unreachable")
+
+
+def _groups(plan: SourcePlan, found: Gathered, progress: Progress) -> None:
+    feed = plan.source.groups() if plan.groups else None
+    if feed is None or plan.groups is None:
+        return
+    _columns(plan, plan.groups.templates, feed)
+    mapper = GroupMapper(plan.groups, feed.attributes, found.groups)
+    for batch in feed:
+        found.edges.add(mapper.map(batch))
+        progress(f"{found.name}: groups", len(batch.rows))
+    found.proofs.append(feed.proof())
+
+
+def _people(plan: SourcePlan, found: Gathered, emails: SharedEmails, progress: Progress) -> None:
+    feed = plan.source.people()
+    _columns(plan, plan.people.templates, feed)
+    mapper = PeopleMapper(plan.people, feed.attributes, refs=bool(found.groups.by_key or plan.groups))
+    for batch in feed:
+        people = mapper.map(batch)
+        found.people.add(people)
+        emails.feed(people)
+        if plan.people.groups:
+            found.edges.add(declare_column(found.groups, found.name, mapper.memberships(batch, people)))
+        progress(f"{found.name}: people", len(people))
+    found.proofs.append(feed.proof())
+    found.warned = mapper.warned
+
+
+def _columns(plan: SourcePlan, templates: Sequence[Template], feed: Feed) -> None:
+    """A template over a column that is not there would make everybody's field empty: refuse it before reading."""
+    missing = missing_columns(templates, feed.attributes) if plan.strict else []
+    if missing:
+        found = ", ".join(f'"{name}"' for name in feed.attributes if name)
+        raise SourceError(
+            f'the column "{missing[0]}" is missing (found {found})',
+            where=f"source {plan.source.name}",
+            hint="mend the header, or the template that names the column",
+        )

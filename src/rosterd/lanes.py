@@ -1,0 +1,76 @@
+"""Requests in flight: at most `lanes` at once, answers settled one by one in the thread that owns the ledger.
+
+A lane that waits (retry, back-off) holds up nobody else's acknowledgement. When something stops the run, what is
+in flight is still settled; what was not sent stays unsent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Protocol, TypeVar
+
+from rosterd.core.outcome import Answer
+from rosterd.errors import RosterdError, Stopped
+
+
+class Sendable(Protocol):
+    """One request: `send` runs in a lane, the others in the caller's thread."""
+
+    def begin(self) -> None:
+        """Notes in the ledger that it leaves now."""
+
+    def send(self) -> Answer: ...
+
+    def settle(self, answer: Answer) -> list[Sendable]:
+        """Records the answer; gives requests that must follow (a bisected batch). May raise RosterdError."""
+        ...
+
+    def fail(self, error: RosterdError) -> None:
+        """Records that no valid answer came."""
+
+
+S = TypeVar("S", bound=Sendable)
+
+
+def drive(requests: Iterator[S], lanes: int, stop: threading.Event) -> None:
+    """Sends all requests; raises the first error that stops a run once everything in flight is settled."""
+    waiting: deque[Sendable] = deque()
+    flying: dict[Future[Answer], Sendable] = {}
+    problem: RosterdError | None = None
+    with ThreadPoolExecutor(lanes, thread_name_prefix="lane") as pool:
+        while True:
+            while problem is None and len(flying) < lanes and not stop.is_set():
+                request = waiting.popleft() if waiting else next(requests, None)
+                if request is None:
+                    break
+                request.begin()
+                flying[pool.submit(request.send)] = request
+            if not flying:
+                break
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                error = _settle(future, flying.pop(future), waiting)
+                problem = problem or error
+    if problem is not None:
+        raise problem
+    if stop.is_set():
+        raise Stopped("stopped before everything was sent")
+
+
+def _settle(future: Future[Answer], request: Sendable, waiting: deque[Sendable]) -> RosterdError | None:
+    """LedgerError (the answer could not be recorded) goes straight up: nothing more may be sent then."""
+    try:
+        answer = future.result()
+    except RosterdError as error:
+        request.fail(error)
+        return error
+    try:
+        waiting.extendleft(reversed(request.settle(answer)))
+    except RosterdError as error:
+        if error.exit_code == 8:
+            raise
+        return error
+    return None

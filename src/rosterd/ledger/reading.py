@@ -1,0 +1,168 @@
+"""Reading the ledger on SQLite (APSW), and the one way in which everything is written.
+
+Readers page by key in short transactions; nobody keeps a cursor open. Every write is one transaction that also
+raises the serial. Raises LedgerError only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rosterd.core.people import Known, Person
+from rosterd.ledger import store
+from rosterd.ledger.lock import RunLock
+
+PAGE = 4_096  # rows a read transaction
+
+
+class Binding(NamedTuple):
+    """The ledger's row of one Orbix client. `id` is 0 when the ledger has not met it yet."""
+
+    id: int
+    client: str
+    approved: bool = False
+    delivered: bool = False
+    people_size: int | None = None
+    groups_size: int | None = None
+    paused_at: float | None = None
+    paused_why: str | None = None
+
+
+class Reader:
+    """An open ledger. With a lock it may be written by a run; without one it serves readers and small notes."""
+
+    def __init__(self, path: Path, base_url: str, tenant: str, lock: RunLock | None = None) -> None:
+        self.path = path
+        self._lock = lock
+        self._db = store.open_store(path, base_url, tenant)
+        meta = self.meta()
+        self.lineage, self._serial = meta["lineage"], int(meta["serial"])
+        self.notices: list[str] = []
+
+    def close(self) -> None:
+        with store.explained(self.path):
+            self._db.close()
+
+    def meta(self) -> dict[str, str]:
+        return dict(self._rows("SELECT name, value FROM meta"))
+
+    def binding(self, client: str) -> Binding:
+        for row in self._rows(
+            "SELECT id, client, approved, delivered, people_size, groups_size, paused_at, paused_why"
+            " FROM binding WHERE client = ?",
+            (client,),
+        ):
+            return Binding(row[0], row[1], bool(row[2]), bool(row[3]), *row[4:])
+        return Binding(0, client)
+
+    def people(self, binding: int) -> Iterator[list[Known]]:
+        return self._pages(
+            "SELECT key, domain, logon, name, email, source, id, dn, state FROM person"
+            " WHERE binding = ? AND key > ? ORDER BY key LIMIT ?",
+            binding,
+        )
+
+    def groups(self, binding: int) -> list[tuple[bytes, str, str, str, str, str]]:
+        """key, name, description, source, id, state of every grouping; they are few."""
+        return self._rows(
+            "SELECT key, name, description, source, id, state FROM grouping WHERE binding = ? ORDER BY key", (binding,)
+        )
+
+    def seats(self, binding: int) -> Iterator[list[tuple[bytes, str, str]]]:
+        return self._pages(
+            "SELECT key, source, state FROM seat WHERE binding = ? AND key > ? ORDER BY key LIMIT ?", binding
+        )
+
+    def active_seats(self, binding: int, group: bytes) -> int:
+        """How many seats of one grouping the target has."""
+        sql = "SELECT count(*) FROM seat WHERE binding = ? AND key > ? AND key < ? AND state NOT IN ('left', 'removed')"
+        count: int = self._rows(sql, (binding, group + b"\0", group + b"\1"))[0][0]
+        return count
+
+    def seats_of(self, binding: int, group: bytes, most: int) -> list[bytes]:
+        """Seat keys of one grouping as the target has them, in key order."""
+        sql = (
+            "SELECT key FROM seat WHERE binding = ? AND key > ? AND key < ? AND state IN ('active', 'doubt')"
+            " ORDER BY key LIMIT ?"
+        )
+        return [row[0] for row in self._rows(sql, (binding, group + b"\0", group + b"\1", most))]
+
+    def edges(self, binding: int) -> Iterator[list[tuple[str, bytes, str]]]:
+        after: tuple[str, bytes, str] = ("", b"", "")
+        while rows := self._rows(
+            "SELECT ref, handle, source FROM edge WHERE binding = ? AND (ref, handle, source) > (?, ?, ?)"
+            " ORDER BY ref, handle, source LIMIT ?",
+            (binding, *after, PAGE),
+        ):
+            yield rows
+            after = rows[-1]
+
+    def refusals(self, binding: int, kind: str, low: bytes, high: bytes) -> dict[bytes, tuple[str, str, float]]:
+        """Standing refusals in a range of keys: key -> (content, reason, last tried)."""
+        rows = self._rows(
+            "SELECT key, content, reason, tried FROM problem"
+            " WHERE binding = ? AND kind = ? AND key BETWEEN ? AND ? AND bucket = 'refused'",
+            (binding, kind, low, high),
+        )
+        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+    def has_refusals(self, binding: int) -> bool:
+        return bool(self._rows("SELECT 1 FROM problem WHERE binding = ? AND bucket = 'refused' LIMIT 1", (binding,)))
+
+    def problems(self, binding: int) -> Iterator[list[tuple[bytes, str, str, int]]]:
+        """Sort key (kind, NUL, key), bucket, reason, told: in that order, in pages."""
+        last: tuple[str, bytes] = ("", b"")
+        while rows := self._rows(
+            "SELECT kind, key, bucket, reason, told FROM problem"
+            " WHERE binding = ? AND (kind, key) > (?, ?) ORDER BY kind, key LIMIT ?",
+            (binding, *last, PAGE),
+        ):
+            yield [(kind.encode() + b"\0" + key, bucket, reason, told) for kind, key, bucket, reason, told in rows]
+            last = rows[-1][:2]
+
+    def untold_refusals(self, binding: int) -> int:
+        """Refusals that no run which ended 0 or 3 has reported yet."""
+        sql = "SELECT count(*) FROM problem WHERE binding = ? AND bucket = 'refused' AND told = 0"
+        count: int = self._rows(sql, (binding,))[0][0]
+        return count
+
+    def acknowledged(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, Person]:
+        """The people among `keys` as the target has them, without those refused in their present form."""
+        rows = self._rows(
+            "SELECT p.key, p.domain, p.logon, p.name, p.email FROM person p"
+            f" WHERE p.binding = ? AND p.key IN ({','.join('?' * len(keys))}) AND p.state = 'active'"
+            " AND NOT EXISTS (SELECT 1 FROM problem r WHERE r.binding = p.binding AND r.kind = 'person'"
+            " AND r.key = p.key AND r.bucket = 'refused')",
+            (binding, *keys),
+        )
+        return {row[0]: Person(*row) for row in rows}
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with store.explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                if self._lock is not None:  # only a run's writes age the ledger: they tell what a target has
+                    self._db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'serial'")
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            if self._lock is not None:
+                self._serial = int(self.meta()["serial"])
+                self._lock.note(self.lineage, self._serial)
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with store.explained(self.path):
+            return list(self._db.execute(sql, values))
+
+    def _pages(self, sql: str, binding: int) -> Iterator[list[Any]]:
+        after = b""
+        while rows := self._rows(sql, (binding, after, PAGE)):
+            yield rows
+            after = rows[-1][0]

@@ -1,0 +1,282 @@
+"""What a run writes to the ledger: requests before they leave, acknowledgements, departures, what was told.
+
+An acknowledgement is recorded per record, in key order, in the transaction of its request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rosterd.core.people import fold, sort_key
+from rosterd.core.plan import GONE, GROUP, PERSON, SEAT, Change
+from rosterd.errors import LedgerError
+from rosterd.ledger import store
+from rosterd.ledger.desk import Desk
+from rosterd.ledger.reading import Binding
+
+RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
+RECHECK = 86_400.0  # seconds between full checks of a large ledger
+
+
+class SqliteLedger(Desk):
+    """The whole ledger: reading, the operator's notes (desk) and a run's writing."""
+
+    def prepare(self, now: float) -> None:
+        """Before a run: proves the ledger can be written, and draws the conclusions of what happened to it."""
+        meta = self.meta()
+        if now - float(meta.get("checked", "0")) > RECHECK or now < float(meta.get("checked", "0")):
+            with store.explained(self.path):
+                store.quick_check(self._db, self.path)
+        lock = self._lock
+        older = lock is not None and lock.lineage == self.lineage and lock.serial > self._serial
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('checked', ?)", (repr(now),))
+            if older or meta.get("copy"):
+                self.notices.append("an older copy of the ledger was put back: everything is compared and sent again")
+                self._doubt_everything()
+            for batch, binding, kind, records in self._rows(
+                "SELECT id, binding, kind, records FROM batch WHERE state = 'sending'"
+            ):
+                self._doubt(binding, kind, json.loads(records or "[]"))
+                self._db.execute(
+                    "UPDATE batch SET state = 'in doubt', records = NULL, ended = ?, answer = ? WHERE id = ?",
+                    (now, "the process ended before an answer was recorded", batch),
+                )
+        if lock is not None and lock.lineage and lock.lineage != self.lineage:
+            self.notices.append("the ledger is a new one: everybody is delivered again, and nobody counts as gone")
+
+    def room(self) -> None:
+        """Raises LedgerError unless there is space to record what is about to be sent."""
+        with store.explained(self.path):
+            status = os.statvfs(self.path.parent)
+        if status.f_bavail * status.f_frsize < RESERVE:
+            raise LedgerError(
+                f"less than {RESERVE // 2**20} MiB are free for the ledger, so nothing is sent",
+                where=str(self.path.parent),
+                hint="free some space; what was not sent goes with the next run",
+            )
+
+    def bind(self, client: str, customer: str) -> Binding:
+        """The binding, made when it is new."""
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO binding (client, customer) VALUES (?, ?)"
+                " ON CONFLICT (client) DO UPDATE SET customer = excluded.customer",
+                (client, customer),
+            )
+        return self.binding(client)
+
+    def start_run(self, binding: int, now: float) -> int:
+        with self._writing():
+            self._db.execute("INSERT INTO run (binding, started) VALUES (?, ?)", (binding, now))
+            return self._db.last_insert_rowid()
+
+    def sending(self, run: int, binding: int, kind: str, records: Sequence[Any], count: int, now: float) -> int:
+        """Before a request leaves: what it carries, so that a crash leaves it in doubt and not forgotten."""
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO batch (binding, run, kind, state, count, records, started) VALUES (?, ?, ?, 'sending', ?, ?, ?)",
+                (binding, run, kind, count, json.dumps(records, ensure_ascii=False), now),
+            )
+            return self._db.last_insert_rowid()
+
+    def acknowledge(
+        self, run: int, binding: int, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]],
+        now: float,
+    ) -> None:  # fmt: skip
+        """A valid answer: what it accepted and what it refused, in one transaction, in key order."""
+        with self._writing():
+            for kind in (PERSON, GROUP, SEAT):
+                some = [change for change in accepted if change.kind == kind]
+                if some:
+                    self._deliver(run, binding, kind, some)
+            self._refuse(run, binding, refused, now)
+            self._db.execute(
+                "UPDATE batch SET state = 'acknowledged', records = NULL, ended = ?, answer = ? WHERE id = ?",
+                (now, f"{len(refused)} refused" if refused else "", batch),
+            )
+
+    def _deliver(self, run: int, binding: int, kind: str, changes: list[Change]) -> None:
+        run_many = self._db.executemany
+        run_many(
+            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, (SELECT count(*) FROM history WHERE binding = ?1"
+            " AND kind = ?2 AND key = ?3 AND run = ?4), ?, '')",
+            [(binding, kind, c.key, run, c.text) for c in changes if c.before is not None],
+        )
+        if kind == PERSON:
+            run_many(
+                "INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', ?)",
+                [(binding, c.key, *(c.after or ()), *c.provenance, run) for c in changes],
+            )
+        elif kind == GROUP:
+            run_many(
+                "INSERT OR REPLACE INTO grouping VALUES (?, ?, ?, ?, ?, ?, ?, 'active', ?)",
+                [(binding, c.key, *(c.after or ()), *c.provenance, run) for c in changes],
+            )
+        else:
+            run_many(
+                "INSERT OR REPLACE INTO seat VALUES (?, ?, ?, 'active', ?)",
+                [(binding, c.key, c.provenance[0], run) for c in changes],
+            )
+        for table in ("problem", "plan_change"):
+            if self._rows(f"SELECT 1 FROM {table} LIMIT 1"):  # rarely: spares a million look-ups of a first run
+                self._forget(table, binding, kind, changes)
+
+    def _forget(self, table: str, binding: int, kind: str, changes: list[Change]) -> None:
+        if table == "problem":
+            sql = "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ?"
+            self._db.executemany(sql, [(binding, kind, c.key) for c in changes])
+        else:
+            self._db.executemany(
+                "DELETE FROM plan_change WHERE kind = ?2 AND key = ?3 AND change = ?4"
+                " AND plan IN (SELECT id FROM plan WHERE binding = ?1)",
+                [(binding, kind, c.key, c.text) for c in changes],
+            )
+
+    def _refuse(self, run: int, binding: int, refused: Sequence[tuple[Change, str]], now: float) -> None:
+        self._db.executemany(
+            "INSERT INTO problem VALUES (?, ?, ?, 'refused', ?, ?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET"
+            " told = told AND bucket = 'refused' AND reason = excluded.reason AND content = excluded.content,"
+            " bucket = 'refused', shown = excluded.shown, reason = excluded.reason, content = excluded.content,"
+            " tried = excluded.tried",
+            [(binding, c.kind, c.key, c.shown, reason, c.content, now, now) for c, reason in refused],
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, (SELECT count(*) FROM history WHERE binding = ?1"
+            " AND kind = ?2 AND key = ?3 AND run = ?4), ?, ?)",
+            [(binding, c.kind, c.key, run, c.text, reason) for c, reason in refused],
+        )
+        self._db.executemany(  # a seat that was delivered once and is refused now may be there or not
+            "UPDATE seat SET state = 'doubt' WHERE binding = ? AND key = ? AND state = 'active'",
+            [(binding, c.key) for c, _ in refused if c.kind == SEAT],
+        )
+
+    def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None:
+        """No valid answer. With `doubt` the request may have been carried out: its records are sent again."""
+        with self._writing():
+            if doubt:
+                for kind, records in self._rows("SELECT kind, records FROM batch WHERE id = ?", (batch,)):
+                    self._doubt(binding, kind, json.loads(records or "[]"))
+            self._db.execute(
+                "UPDATE batch SET state = ?, records = NULL, ended = ?, answer = ? WHERE id = ?",
+                ("in doubt" if doubt else "failed", now, reason[:500], batch),
+            )
+
+    def _doubt(self, binding: int, kind: str, records: list[Any]) -> None:
+        people = records if kind == PERSON else [person for group in records for person in group[1]]
+        if kind == PERSON:
+            self._db.executemany(
+                "INSERT INTO person VALUES (?, ?, ?, ?, '', '', '', '', '', 'tried', 0) ON CONFLICT DO UPDATE"
+                " SET state = iif(state = 'tried', 'tried', 'doubt')",
+                [(binding, sort_key(domain, logon), domain, logon) for domain, logon in people],
+            )
+            return
+        for name, members in records:
+            key = fold(name).encode()
+            self._db.execute(
+                "INSERT INTO grouping VALUES (?, ?, ?, '', '', '', '', 'tried', 0) ON CONFLICT DO UPDATE"
+                " SET state = iif(state = 'tried', 'tried', 'doubt')",
+                (binding, key, name),
+            )
+            self._db.executemany(
+                "INSERT INTO seat VALUES (?, ?, '', 'tried', 0) ON CONFLICT DO UPDATE"
+                " SET state = iif(state = 'tried', 'tried', 'doubt')",
+                [(binding, key + b"\0" + sort_key(domain, logon)) for domain, logon in members],
+            )
+
+    def _doubt_everything(self) -> None:
+        for table in ("person", "grouping", "seat"):
+            self._db.execute(f"UPDATE {table} SET state = 'doubt' WHERE state = 'active'")
+        self._db.execute("DELETE FROM meta WHERE name = 'copy'")
+
+    def depart(self, run: int, binding: int, changes: Iterable[Change]) -> None:
+        """Marks records as left (they stay known until somebody removes them in the portal)."""
+        tables = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
+        with self._writing():
+            for change in changes:
+                assert change.op == GONE
+                sql = f"UPDATE {tables[change.kind]} SET state = 'left', run = ? WHERE binding = ? AND key = ?"
+                self._db.execute(sql, (run, binding, change.key))
+                self._db.execute(
+                    "DELETE FROM plan_change WHERE kind = ? AND key = ? AND change = ?"
+                    " AND plan IN (SELECT id FROM plan WHERE binding = ?)",
+                    (change.kind, change.key, change.text, binding),
+                )
+
+    def remove(self, binding: int, changes: Iterable[Change]) -> None:
+        """Departures that the target has carried out itself (synchronize): nobody needs to do it by hand."""
+        tables = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
+        with self._writing():
+            for change in changes:
+                sql = f"UPDATE {tables[change.kind]} SET state = 'removed' WHERE binding = ? AND key = ? AND state = 'left'"
+                self._db.execute(sql, (binding, change.key))
+
+    def touch(self, binding: int, rows: Iterable[tuple[str, bytes, str, str, str]]) -> None:
+        """Takes note of new provenance: (kind, key, source, id, dn); nothing is sent for it."""
+        with self._writing():
+            for kind, key, *provenance in rows:
+                if kind == SEAT:
+                    self._db.execute("UPDATE seat SET source = ? WHERE binding = ? AND key = ?", (provenance[0], binding, key))
+                else:
+                    table = "person" if kind == PERSON else "grouping"
+                    self._db.execute(
+                        f"UPDATE {table} SET source = ?, id = ?, dn = ? WHERE binding = ? AND key = ?",
+                        (*provenance, binding, key),
+                    )
+
+    def keep_edges(
+        self, binding: int, added: Iterable[tuple[str, bytes, str]], removed: Iterable[tuple[str, bytes, str]]
+    ) -> None:
+        with self._writing():
+            self._db.executemany(
+                "DELETE FROM edge WHERE binding = ? AND ref = ? AND handle = ? AND source = ?",
+                ((binding, *edge) for edge in removed),
+            )
+            self._db.executemany("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?)", ((binding, *edge) for edge in added))
+
+    def learn_size(self, binding: int, kind: str, size: int) -> None:
+        column = "people_size" if kind == PERSON else "groups_size"
+        with self._writing():
+            self._db.execute(f"UPDATE binding SET {column} = ? WHERE id = ?", (size, binding))
+
+    def tell(self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float) -> None:
+        """After a run that ended 0 or 3: what is set aside now, as (kind, key, shown, reason); all problems are told."""
+        with self._writing():
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS aside (kind, key, PRIMARY KEY (kind, key)) WITHOUT ROWID")
+            self._db.execute("DELETE FROM aside")
+            for kind, key, shown, reason in asides:
+                self._db.execute("INSERT OR IGNORE INTO aside VALUES (?, ?)", (kind, key))
+                self._db.execute(
+                    "INSERT INTO problem VALUES (?, ?, ?, 'set_aside', ?, ?, '', ?, ?, 1) ON CONFLICT DO UPDATE SET"
+                    " bucket = 'set_aside', shown = excluded.shown, reason = excluded.reason, content = ''",
+                    (binding, kind, key, shown, reason, now, now),
+                )
+            self._db.execute(
+                "DELETE FROM problem WHERE binding = ? AND bucket = 'set_aside' AND (kind, key) NOT IN (SELECT kind, key FROM aside)",
+                (binding,),
+            )
+            self._db.execute("UPDATE problem SET told = 1 WHERE binding = ?", (binding,))
+
+    def drop_refusals(self, binding: int, keys: Iterable[tuple[str, bytes]]) -> None:
+        """Refusals of records that are no longer wanted in that form."""
+        with self._writing():
+            self._db.executemany(
+                "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ? AND bucket = 'refused'",
+                ((binding, *pair) for pair in keys),
+            )
+
+    def finish_run(
+        self, run: int, binding: int, outcome: str, code: int, reason: str | None, document: Mapping[str, Any],
+        now: float, *, whole: bool,
+    ) -> None:  # fmt: skip
+        """`whole`: not a pilot. A whole run that ends 0 or 3 ends the first delivery."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE run SET ended = ?, outcome = ?, exit_code = ?, reason = ?, document = ? WHERE id = ?",
+                (now, outcome, code, reason, json.dumps(document), run),
+            )
+            if whole and code in (0, 3):
+                self._db.execute("UPDATE binding SET delivered = 1 WHERE id = ?", (binding,))

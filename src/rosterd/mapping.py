@@ -1,0 +1,384 @@
+"""Entries become people: columns are mapped a batch at a time, and what a rule stops is patched by index.
+
+Every entry of a batch comes out as exactly one `Wanted` (see core.people): to deliver (ACTIVE), set aside
+(ASIDE) or excluded (OUT), the latter two with a reason. An entry without a usable key gets one that no
+person can have (it starts with 0xFF), so that it is counted and reported in the same stream.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
+from typing import Protocol
+from unicodedata import category, normalize
+
+from anyascii import anyascii
+
+from rosterd.core.doors import Batch, Cell
+from rosterd.core.people import ACTIVE, ASIDE, OUT, Wanted, fold, ref_key, ref_logon, sort_key
+from rosterd.errors import SettingsError
+from rosterd.templates import Template, TemplateError, condition, getter, is_expression, parse
+
+MAX_NAME = 1_024  # characters; a longer display name is cut and reported
+NO_KEY = b"\xff"  # first byte of the stand-in key of an entry without logon or domain
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_EMAIL = rf"{_ATOM}(?:\.{_ATOM})*+@(?:[A-Za-z0-9-]++\.)++[A-Za-z0-9-]+"
+_email = re.compile(_EMAIL)
+_emails = re.compile(rf"(?:{_EMAIL})?+(?:\n(?:{_EMAIL})?+)*+")
+
+
+class PeopleRules(Protocol):
+    """The `people` table of a source, as the mapping needs it; see sources.settings.PeopleSettings."""
+
+    @property
+    def logon(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def name(self) -> str | Sequence[str]: ...
+    @property
+    def email(self) -> str | Sequence[str]: ...
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def disabled(self) -> str: ...
+    @property
+    def exclude(self) -> Sequence[str]: ...
+    @property
+    def repair(self) -> Sequence[str]: ...
+    @property
+    def allowed_characters(self) -> str: ...
+    @property
+    def shared_email(self) -> str: ...
+    @property
+    def bad_email(self) -> str: ...
+    @property
+    def max_length(self) -> object: ...  # an attribute per field: int or None
+    @property
+    def groups(self) -> str | None: ...
+    @property
+    def groups_separator(self) -> str: ...
+
+
+def listed(value: str | Sequence[str] | None) -> list[str]:
+    """A setting that may be one template, several or none."""
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+class PeoplePlan:
+    """The compiled templates of one source's people; knows which attributes they read before anything is read."""
+
+    def __init__(self, rules: PeopleRules, source: str, where: str) -> None:
+        self.rules = rules
+        self.source = source
+        self.logon = parse(rules.logon, f"{where}.logon")
+        self.domain = parse(rules.domain, f"{where}.domain")
+        self.name = [parse(text, f"{where}.name") for text in listed(rules.name)]
+        self.email = [parse(text, f"{where}.email") for text in listed(rules.email)]
+        self.id = parse(rules.id, f"{where}.id") if rules.id else None
+        self.groups = parse(rules.groups, f"{where}.groups") if rules.groups else None
+        self.expressions = [text for text in rules.exclude if is_expression(text)]
+        self.globs = [text for text in rules.exclude if not is_expression(text)]
+        self.disabled = rules.disabled if is_expression(rules.disabled) else None
+        conditions = [parse(text, f"{where}.exclude") for text in self.expressions]
+        if self.disabled:
+            conditions.append(parse(self.disabled, f"{where}.disabled"))
+        self.templates: list[Template] = [
+            *(t for t in (self.logon, self.domain, self.id, self.groups) if t),
+            *self.name,
+            *self.email,
+            *conditions,
+        ]
+        if self.logon.constant:
+            raise SettingsError("the logon is the same for everybody", where=where, hint="a template like {{ logon }} is meant")
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of all attributes that are read, once each."""
+        return tuple(dict.fromkeys(name for template in self.templates for name in template.attributes))
+
+
+class PeopleMapper:
+    """Maps batches of one feed. `warned`: how often each general warning applied."""
+
+    def __init__(self, plan: PeoplePlan, attributes: Sequence[str], *, refs: bool) -> None:
+        self._plan = plan
+        self._rules = plan.rules
+        self._attributes = attributes
+        self._with_refs = refs
+        allowed = re.escape(plan.rules.allowed_characters)
+        self._identifier = re.compile(rf"[A-Za-z0-9{allowed}]+")
+        self._identifiers = re.compile(rf"[A-Za-z0-9{allowed}]++(?:\n[A-Za-z0-9{allowed}]++)*+")
+        self._width = len(attributes)
+        self._excludes = [(text, condition(text, attributes)) for text in plan.expressions]
+        self._globs = [(text, re.compile(fnmatch.translate(fold(text))).match) for text in plan.globs]
+        self._disabled = condition(plan.disabled, attributes) if plan.disabled else None
+        self._memberships = getter(plan.groups, attributes) if plan.groups else None
+        self.warned: dict[str, int] = {}
+
+    def map(self, batch: Batch) -> list[Wanted]:
+        """One Wanted per entry, in the order of the batch."""
+        plan, problems = self._plan, _Problems()
+        rows = self._even(batch, problems)
+        count = len(rows)
+        raw = self._column([plan.logon], rows, problems)
+        domains = self._column([plan.domain], rows, problems)
+        names = self._column(plan.name, rows, problems)
+        emails = self._column(plan.email, rows, problems)
+        ids = self._column([plan.id], rows, problems) if plan.id else (batch.ids or [""] * count)
+        logons = self._identifiers_of("logon", raw, problems)
+        domains = self._identifiers_of("domain", domains, problems)
+        names = self._names(names, problems)
+        emails = self._emails(emails, problems)
+        self._lengths({"logon": logons, "domain": domains, "name": names, "email": emails}, problems)
+        self._exclusions(batch, rows, raw, problems)
+        keys = _keys(domains, logons)
+        refs = self._refs(batch, raw, domains, logons)
+        out: list[Wanted] = list(
+            zip(
+                keys, domains, logons, names, emails, repeat(plan.source), ids, batch.dns or repeat(""),
+                repeat(ACTIVE), batch.places, repeat(""), refs,
+            )
+        )  # fmt: skip
+        for i in problems.indexes():
+            out[i] = self._patched(out[i], rows[i], i, problems)
+        return out
+
+    def memberships(self, batch: Batch, people: Sequence[Wanted]) -> list[tuple[str, str]]:
+        """(group name, ref of the member) from the `groups` column, for entries that have a key."""
+        if self._memberships is None:
+            return []
+        found: list[tuple[str, str]] = []
+        for row, person in zip(batch.rows, people, strict=True):
+            try:
+                text = self._memberships(row)
+            except TemplateError:
+                continue  # the same failure set the person aside
+            if text and person[0][:1] != NO_KEY:
+                ref = ref_key(person[1], person[2])
+                found += [(name.strip(), ref) for name in text.split(self._rules.groups_separator) if name.strip()]
+        return found
+
+    def _even(self, batch: Batch, problems: _Problems) -> Sequence[Sequence[Cell]]:
+        """Rows as wide as the header; others are padded, and set aside."""
+        rows, width = batch.rows, self._width
+        if set(map(len, rows)) <= {width}:
+            return rows
+        for i, row in enumerate(rows):
+            if len(row) != width:
+                problems.aside(i, f"has {len(row)} fields where the header has {width}: is a separator or a quote missing?")
+        return [[*row[:width], *[""] * (width - len(row))] for row in rows]
+
+    def _column(self, templates: Sequence[Template], rows: Sequence[Sequence[Cell]], problems: _Problems) -> list[str]:
+        """The first template that is not empty, for every row."""
+        out: list[str] | None = None
+        for template in templates:
+            if out is None:
+                out = self._values(template, rows, range(len(rows)), problems)
+            elif holes := [i for i, text in enumerate(out) if not text]:
+                for i, text in zip(holes, self._values(template, rows, holes, problems), strict=True):
+                    out[i] = text
+        return [""] * len(rows) if out is None else out
+
+    def _values(
+        self, template: Template, rows: Sequence[Sequence[Cell]], which: Sequence[int], problems: _Problems
+    ) -> list[str]:
+        if template.constant:
+            return [template.text.strip()] * len(which)
+        get = getter(template, self._attributes)
+        if template.column is not None and not template.filters and len(which) == len(rows):
+            at = next((i for i, name in enumerate(self._attributes) if name.casefold() == template.attributes[0].casefold()), -1)
+            if at >= 0:
+                try:
+                    return [row[at].strip() for row in rows]  # type: ignore[union-attr]  # tuples take the slower way
+                except AttributeError:
+                    pass
+        out: list[str] = []
+        for i in which:
+            try:
+                out.append(get(rows[i]))
+            except TemplateError as error:
+                problems.aside(i, str(error))
+                out.append("")
+        return out
+
+    def _identifiers_of(self, field: str, texts: list[str], problems: _Problems) -> list[str]:
+        """Checks logons or domains against Orbix's rule (no accents, symbols or spaces), repairing where asked to."""
+        repair = self._rules.repair
+        if "lower" in repair:
+            texts = list(map(str.lower, texts))
+        joined = "\n".join(texts)
+        if "-" in joined or "_" in joined:
+            count = sum(1 for text in texts if "-" in text or "_" in text)
+            warning = f"a {field} with - or _, which Orbix's pages do not mention"
+            self.warned[warning] = self.warned.get(warning, 0) + count
+        if self._identifiers.fullmatch(joined) and joined.count("\n") == len(texts) - 1:
+            return texts
+        texts = list(texts)
+        for i, text in enumerate(texts):
+            if self._identifier.fullmatch(text):
+                continue
+            if "ascii" in repair and (mended := anyascii(normalize("NFC", text))) and self._identifier.fullmatch(mended):
+                texts[i] = mended.lower() if "lower" in repair else mended
+            else:
+                problems.aside(i, self._unfit(field, text))
+        return texts
+
+    def _unfit(self, field: str, text: str) -> str:
+        if not text:
+            return f"has no {field}"
+        bad = next(char for char in text if not self._identifier.fullmatch(char))
+        shown = repr(bad) if bad.isprintable() else f"U+{ord(bad):04X}"
+        hint = '; `repair = ["ascii"]` would mend it' if self._identifier.fullmatch(anyascii(text)) else ""
+        return f"the {field} {text[:80]!r} has {shown}, which Orbix does not accept{hint}"
+
+    def _names(self, texts: list[str], problems: _Problems) -> list[str]:
+        joined = "".join(texts)
+        if joined.isascii() and joined.isprintable() and max(map(len, texts), default=0) <= MAX_NAME:
+            return texts
+        out = texts
+        for i, text in enumerate(texts):
+            clean = _clean(text)
+            if len(clean) > MAX_NAME:
+                problems.warn(i, f"the name has {len(clean):,} characters and was cut to {MAX_NAME}")
+                clean = clean[:MAX_NAME].rstrip()
+            if clean is not text:
+                if clean != normalize("NFC", text) and len(clean) < MAX_NAME:
+                    problems.warn(i, "control characters were taken out of the name")
+                out = out if out is not texts else list(texts)
+                out[i] = clean
+        return out
+
+    def _emails(self, texts: list[str], problems: _Problems) -> list[str]:
+        if _emails.fullmatch("\n".join(texts)):
+            return texts
+        texts = list(texts)
+        for i, text in enumerate(texts):
+            if text and not _email.fullmatch(text):
+                self._bad_email(i, f"the e-mail {text[:80]!r} is not a plain a@b.c address", texts, problems)
+        return texts
+
+    def _bad_email(self, i: int, reason: str, emails: list[str], problems: _Problems) -> None:
+        if self._rules.bad_email == "omit":
+            problems.warn(i, f"{reason}: delivered without it")
+            emails[i] = ""
+        else:
+            problems.aside(i, reason)
+
+    def _lengths(self, columns: Mapping[str, list[str]], problems: _Problems) -> None:
+        for field, texts in columns.items():
+            limit: int | None = getattr(self._rules.max_length, field, None)
+            for i, text in enumerate(texts if limit else ()):
+                if limit and len(text) > limit:
+                    reason = f"the {field} has {len(text)} characters, more than {limit}"
+                    if field == "email":
+                        self._bad_email(i, reason, texts, problems)
+                    elif field == "name":
+                        problems.warn(i, f"{reason}, and was cut")
+                        texts[i] = text[:limit].rstrip()
+                    else:
+                        problems.aside(i, reason)
+
+    def _exclusions(self, batch: Batch, rows: Sequence[Sequence[Cell]], logons: list[str], problems: _Problems) -> None:
+        folded = [fold(text) for text in logons] if self._globs else []
+        for text, matches in self._globs:
+            problems.exclude([i for i, logon in enumerate(folded) if matches(logon)], f'excluded by the rule "{text}"')
+        for text, holds in self._excludes:
+            problems.exclude(_true(holds, rows, problems), f'excluded by the rule "{text}"')
+        if self._disabled is not None:
+            problems.exclude(_true(self._disabled, rows, problems), "disabled in the directory")
+        elif self._rules.disabled == "exclude" and batch.disabled and any(batch.disabled):
+            problems.exclude([i for i, off in enumerate(batch.disabled) if off], "disabled in the directory")
+
+    def _refs(self, batch: Batch, raw: list[str], domains: list[str], logons: list[str]) -> Sequence[str] | repeat[str]:
+        """How groups may name each entry where that cannot be told from its key or DN."""
+        if not self._with_refs:
+            return repeat("")
+        if batch.refs:
+            return batch.refs
+        if raw is logons:
+            return repeat("")
+        source = self._plan.source
+        return [
+            ""
+            if fold(was) == fold(now)
+            else "\0".join((ref_logon(source, was), ref_logon(source, now), ref_key(domain, was), ref_key(domain, now)))
+            for was, now, domain in zip(raw, logons, domains, strict=True)
+        ]
+
+    def _patched(self, wanted: Wanted, row: Sequence[Cell], i: int, problems: _Problems) -> Wanted:
+        state, reason = problems.verdict(i)
+        key = wanted[0]
+        if not wanted[1] or not wanted[2]:
+            shown = wanted[6] or hashlib.blake2b(repr(row).encode("utf-8", "replace"), digest_size=8).hexdigest()
+            key = NO_KEY + f"{self._plan.source}\0{shown}\0{wanted[9]}".encode("utf-8", "replace")
+        return (key, *wanted[1:8], state, wanted[9], reason, wanted[11])
+
+
+class _Problems:
+    """What the rules said about single entries of a batch, by index: exclusions win, then set aside, then warnings."""
+
+    def __init__(self) -> None:
+        self._out: dict[int, str] = {}
+        self._aside: dict[int, str] = {}
+        self._warned: dict[int, str] = {}
+
+    def exclude(self, indexes: Sequence[int], reason: str) -> None:
+        for i in indexes:
+            self._out.setdefault(i, reason)
+
+    def aside(self, i: int, reason: str) -> None:
+        self._aside.setdefault(i, reason)
+
+    def warn(self, i: int, reason: str) -> None:
+        self._warned[i] = f"{self._warned[i]}; {reason}" if i in self._warned else reason
+
+    def indexes(self) -> set[int]:
+        return {*self._out, *self._aside, *self._warned}
+
+    def verdict(self, i: int) -> tuple[str, str]:
+        if i in self._out:
+            return OUT, self._out[i]
+        if i in self._aside:
+            return ASIDE, self._aside[i]
+        return ACTIVE, self._warned[i]
+
+
+def _true(holds: Callable[[Sequence[Cell]], bool], rows: Sequence[Sequence[Cell]], problems: _Problems) -> list[int]:
+    found = []
+    for i, row in enumerate(rows):
+        try:
+            if holds(row):
+                found.append(i)
+        except TemplateError as error:
+            problems.aside(i, str(error))
+    return found
+
+
+def _keys(domains: list[str], logons: list[str]) -> list[bytes]:
+    same = domains[0] if domains and domains.count(domains[0]) == len(domains) else None
+    if same is not None and "".join(logons).isascii():
+        prefix = fold(same) + "\0"
+        return [(prefix + logon).encode() for logon in map(str.lower, logons)]
+    return [sort_key(domain, logon) for domain, logon in zip(domains, logons, strict=True)]
+
+
+def _clean(text: str) -> str:
+    """NFC, any white space a plain space, without control characters and bidirectional overrides (Unicode TR 9)."""
+    if not text.isascii():
+        text = normalize("NFC", text)
+    if text.isprintable():
+        return text
+    kept = [
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or not (category(char) in ("Cc", "Cs", "Cn") or char in _BIDI)
+    ]
+    return "".join(kept).strip()
+
+
+_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")

@@ -1,0 +1,135 @@
+"""Raw membership edges become seats: who sits in which grouping, with nested groups expanded on our side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeAlias
+
+from rosterd.core.merge import align
+from rosterd.core.people import ACTIVE, ASIDE, NUL, OUT, Known, Wanted, fold, ref_dn, ref_key, ref_logon
+from rosterd.grouping import Edge, Groups, Nesting
+
+# seat key, sources (joined by commas), state, the person as shown, reason
+Seat: TypeAlias = tuple[bytes, str, str, str, str]
+SEAT_CUT = 3  # a Seat cut here compares equal to the ledger's row
+
+# ref, person's key, state, as shown
+Ref: TypeAlias = tuple[str, bytes, str, str]
+
+REFUSED = "refused"  # the state of a person whom the target refused and who has not changed since
+_BEST_FIRST = {ACTIVE: 0, REFUSED: 1, ASIDE: 2, OUT: 3}
+
+
+def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[Ref]:
+    """The refs by which groups may name these people; `kinds` are the first letters of refs that occur at all."""
+    out: list[Ref] = []
+    for key, domain, logon, _, _, source, _, dn, state, _, _, refs in people:
+        shown = f"{domain}//{logon}"
+        if key in refused:
+            state = REFUSED  # noqa: PLW2901 - the fate, not the mapping's state, decides about seats
+        if refs:
+            out += [(ref, key, state, shown) for ref in refs.split("\0")]
+        elif dn and "d" in kinds:
+            out.append((ref_dn(dn), key, state, shown))
+        else:
+            if "u" in kinds:
+                out.append((ref_logon(source, logon), key, state, shown))
+            if "k" in kinds:
+                out.append((ref_key(domain, logon), key, state, shown))
+    return out
+
+
+def refs_of_known(people: Iterable[Known]) -> list[Ref]:
+    """The same for people of a source that could not be read: groups of other sources may name them."""
+    out: list[Ref] = []
+    for key, domain, logon, _, _, source, _, dn, _ in people:
+        shown = f"{domain}//{logon}"
+        out += [(ref_dn(dn), key, ACTIVE, shown)] if dn else []
+        out += [(ref_logon(source, logon), key, ACTIVE, shown), (ref_key(domain, logon), key, ACTIVE, shown)]
+    return out
+
+
+def nesting(edges: Iterable[list[Edge]], groups: Groups) -> tuple[Nesting, set[str]]:
+    """One pass over all edges: which groups contain groups, and which kinds of refs occur."""
+    parents: dict[bytes, set[bytes]] = {}
+    kinds: set[str] = set()
+    for chunk in edges:
+        kinds.update([ref[:1] for ref, _, _ in chunk])
+        if groups.handles:
+            for ref, handle, _ in chunk:
+                child = groups.handles.get(ref)
+                if child is not None:
+                    parents.setdefault(child, set()).add(handle)
+    return Nesting(parents, groups.by_key), kinds
+
+
+def seats(
+    refs: Iterable[list[Ref]], edges: Iterable[list[Edge]], groups: Groups, nest: Nesting, flat: frozenset[str]
+) -> Iterator[list[Seat]]:
+    """Joins refs and edges. `flat`: sources that do not expand nested groups; there a group as member is reported."""
+    for people, members in align(refs, edges):
+        if not members:
+            continue
+        who = {row[0]: row for row in people}
+        if len(who) != len(people):
+            who = {ref: _one(list(same)) for ref, same in groupby(people, itemgetter(0))}
+        out: list[Seat] = []
+        for ref, handle, source in members:
+            if ref in groups.handles and source not in flat:
+                continue
+            found = who.get(ref)
+            if found is None or not found[1]:
+                reason = _why(ref, found, ref in groups.handles)
+                row = (b"\xff" + ref.encode("utf-8", "replace"), ASIDE, shown_ref(ref), reason)
+            else:
+                row = (found[1], found[2], found[3], "")
+            out += [(group + NUL + row[0], source, *row[1:]) for group in nest.groupings(handle)]
+        yield out
+
+
+def _one(same: list[Ref]) -> Ref:
+    """The person meant by a ref that several have: the only one to deliver, or nobody (an empty key)."""
+    keys = {row[1] for row in same}
+    if len(keys) == 1:
+        return same[0]
+    able = [row for row in same if row[2] == ACTIVE]
+    if len({row[1] for row in able}) == 1:
+        return able[0]
+    return (same[0][0], b"", ASIDE, " or ".join(sorted({row[3] for row in same})))
+
+
+def _why(ref: str, found: Ref | None, is_group: bool) -> str:
+    if is_group:
+        return f"the member {shown_ref(ref)} is a group, and `nested` is off"
+    if found is not None:
+        return f"the member {shown_ref(ref)} is ambiguous: {found[3]}"
+    return f"the member {shown_ref(ref)} is not among the people read"
+
+
+def shown_ref(ref: str) -> str:
+    """A ref as people read it."""
+    text = ref[1:]
+    return text.replace("\x01", "//") if ref[0] == "k" else text.rpartition("\x01")[2]
+
+
+def unique_seats(chunks: Iterable[list[Seat]]) -> Iterator[list[Seat]]:
+    """One row per seat: several ways into a grouping count once, by the best of them."""
+    key: Callable[[Seat], bytes] = itemgetter(0)
+    for chunk in chunks:
+        if len(set(map(key, chunk))) == len(chunk):
+            yield chunk
+        else:
+            yield [_joined(list(same)) for _, same in groupby(chunk, key)]
+
+
+def _joined(same: list[Seat]) -> Seat:
+    best = min(same, key=lambda seat: _BEST_FIRST[seat[2]])
+    sources = ",".join(sorted({source for seat in same for source in seat[1].split(",")}))
+    return (best[0], sources, *best[2:])
+
+
+def folded(who: Iterable[str]) -> tuple[str, ...]:
+    """Names given on a command line, ready for comparison."""
+    return tuple(fold(name.strip()) for name in who if name.strip())

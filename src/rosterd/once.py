@@ -1,0 +1,106 @@
+"""Every customer once: one lock, one ledger, one connection; one customer's trouble is not another's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from rosterd import assemble
+from rosterd.core.guard import Verdict
+from rosterd.core.plan import KINDS, Tally
+from rosterd.document import NAMES, run_document
+from rosterd.draft import Plan
+from rosterd.errors import RosterdError, SettingsError, worst
+from rosterd.run import Outcome, Tools, run_customer
+from rosterd.settings import Settings
+
+COMMON = (1, 8, 9)  # codes that every other customer of the tenant would meet as well
+
+
+@dataclass
+class Wish:
+    """How a run was asked for. The callbacks belong to whoever shows the run."""
+
+    customers: Sequence[str] = ()  # none means all
+    dry: bool = False
+    only: Sequence[str] = ()
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.time
+    progress: Callable[[str, str, int], None] = lambda _customer, _what, _count: None
+    confirm: Callable[[str, Plan, Verdict], bool] = lambda _name, _plan, _verdict: False
+    show: Callable[[str, Plan, Verdict, bool], None] = lambda _name, _plan, _verdict, _held: None
+    ended: Callable[[Outcome], None] = lambda _outcome: None
+
+
+def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
+    """Runs the customers one after the other and gives the run document; its `exit_code` is the worst.
+
+    Raises SettingsError only: whatever else stops a run is in the document.
+    """
+    names = chosen(settings, wish.customers)
+    jobs = [assemble.job(name, settings.customers[name], settings, wish.stop, log) for name in names]
+    documents: dict[str, dict[str, Any]] = {}
+    problem: RosterdError | None = None
+    with ExitStack() as stack:
+        try:
+            ledger, lock = assemble.open_ledger(settings, locked=not wish.dry)
+            if lock is not None:
+                stack.callback(lock.close)
+            stack.callback(ledger.close)
+            if not wish.dry:
+                ledger.prepare(wish.clock())
+            orbix = assemble.open_orbix(settings, wish.stop, log)
+            stack.callback(orbix.close)
+        except RosterdError as error:
+            problem = error
+        for job in jobs if problem is None else ():
+            log.debug("customer_starts", customer=job.name)
+
+            def progress(what: str, count: int, name: str = job.name) -> None:
+                wish.progress(name, what, count)
+
+            tools = Tools(
+                ledger, orbix.target, wish.stop, wish.clock, progress, wish.dry, tuple(wish.only), wish.confirm, wish.show
+            )
+            outcome = run_customer(job, tools)
+            documents[job.name] = outcome.document
+            for notice in ledger.notices:
+                log.warning("ledger", notice=notice)
+            wish.ended(outcome)
+            common = [error for error in outcome.problems if error.exit_code in COMMON]
+            if common or wish.stop.is_set():
+                problem = common[0] if common else None
+                break
+    for job in jobs:
+        documents.setdefault(job.name, _untouched(problem))
+    code = worst([document["exit_code"] for document in documents.values()])
+    more = {"notices": list(ledger.notices)} if problem is None and ledger.notices else {}
+    return run_document(documents, code, **more)
+
+
+def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
+    """The customers asked for, or all. Raises SettingsError for a name the settings do not have."""
+    unknown = [name for name in names if name not in settings.customers]
+    if unknown:
+        raise SettingsError(f"no customer {unknown[0]!r}", hint=f"the settings have {', '.join(sorted(settings.customers))}")
+    return [name for name in settings.customers if not names or name in names]
+
+
+def _untouched(problem: RosterdError | None) -> dict[str, Any]:
+    """The document of a customer whose run did not start."""
+    reason = f"{problem}" + (f" ({problem.hint})" if problem.hint else "") if problem else "stopped before its turn"
+    return {
+        "outcome": "failed" if problem else "done",
+        "exit_code": problem.exit_code if problem else 0,
+        "reason": reason,
+        **{NAMES[kind]: Tally().document() for kind in KINDS},
+        "requests": 0,
+        "plan": "",
+    }
+
+
+__all__ = ["SettingsError", "Wish", "chosen", "run_once"]

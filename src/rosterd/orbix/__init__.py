@@ -1,0 +1,1 @@
+"""The print queues of NDD Orbix: the one target."""

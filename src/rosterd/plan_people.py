@@ -1,0 +1,184 @@
+"""The people's part of a plan: one pass over wanted and known, in key order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from rosterd.core.merge import align, unequal
+from rosterd.core.people import ACTIVE, ASIDE, CUT, OUT, Known, Wanted
+from rosterd.core.plan import CREATE, GONE, KEPT, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
+from rosterd.draft import Judge, Plan, PlanningLedger, Terms
+from rosterd.duplicates import unique
+from rosterd.emails import SharedEmails
+from rosterd.gather import Gathered
+from rosterd.mapping import NO_KEY
+from rosterd.membership import Ref, refs_of, refs_of_known
+from rosterd.roster import Sorter, merged
+
+
+def plan_people(
+    terms: Terms, ledger: PlanningLedger, plan: Plan, sources: Sequence[Gathered], emails: SharedEmails,
+    refs: Sorter[Ref], kinds: set[str],
+) -> None:  # fmt: skip
+    """Fills the plan's people: tally, changes, departures, problems, facts; and notes refs for the seats."""
+    plan.tallies[PERSON].read = sum(source.people.count for source in sources)
+    plan.facts.empty = [source.name for source in sources if not source.people.count]
+    for source in sources:
+        for text, count in source.warned.items():
+            plan.warn(f"source {source.name}: {text}", count)
+    judge = Judge(terms, ledger, PERSON)
+    rank = {name: i for i, name in enumerate(terms.precedence)}
+    wanted = unique(_wanted(terms, sources, emails), rank, partial(_count, plan))
+    shared: dict[str, list[str]] = {}
+    for ours, known in align(wanted, ledger.people(terms.binding)):
+        emails.look(ours, shared)
+        _slice(terms, plan, judge, ours, known, refs, kinds)
+    for email, people in shared.items():
+        if len(people) > 1:
+            plan.warn(f"{len(people)} people share the address {email}: {', '.join(people[:5])}")
+
+
+def _wanted(terms: Terms, sources: Sequence[Gathered], emails: SharedEmails) -> Iterator[list[Wanted]]:
+    """The wanted stream; people of a source with shared_email = "set_aside" who share an address are marked."""
+    sorters = [source.people for source in sources]
+    shared = emails.shared(merged(sorters)) if terms.aside_shared else {}
+    if not shared:
+        yield from merged(sorters)
+        return
+    for chunk in merged(sorters):
+        yield [_unshared(terms, person, shared) for person in chunk]
+
+
+def _unshared(terms: Terms, person: Wanted, shared: dict[str, list[str]]) -> Wanted:
+    others = shared.get(person[4].casefold()) if person[5] in terms.aside_shared and person[8] == ACTIVE else None
+    if others is None:
+        return person
+    reason = f"shares the address {person[4]} with {', '.join(o for o in others if o != f'{person[1]}//{person[2]}')}"
+    return (*person[:8], ASIDE, person[9], reason, person[11])
+
+
+def _count(plan: Plan, person: Wanted, number: int = 0) -> None:
+    """A record that goes no further: excluded, or set aside, perhaps beside others with the same key."""
+    tally = plan.tallies[PERSON]
+    if person[8] == OUT:
+        tally.excluded += 1
+        plan.reasons["excluded"][person[10]] += 1
+        return
+    tally.set_aside += 1
+    key = person[0].rpartition(b"\0")[0] if person[0].startswith(NO_KEY) else person[0]  # without its line number
+    key += f"\0{number}".encode() if number else b""
+    plan.problem("set_aside", PERSON, key, _shown(person), person[10], _at(person))
+
+
+def _slice(
+    terms: Terms, plan: Plan, judge: Judge, ours: list[Wanted], known: list[Known], refs: Sorter[Ref], kinds: set[str]
+) -> None:  # fmt: skip
+    tally, facts = plan.tallies[PERSON], plan.facts
+    facts.active += sum(1 for row in known if is_active(row[8])) if known else 0
+    pairs, left, same = unequal(ours, known, CUT)
+    tally.unchanged += same
+    for person in ours:
+        if person[10] and person[8] == ACTIVE:
+            plan.warn(f"{_shown(person)}: {person[10]} ({_at(person)})")
+    standing = judge.refused([row[0] for row in ours])
+    changes: list[Change] = []
+    refused: set[bytes] = set()
+    for person, old in pairs:
+        change = _decide(terms, plan, person, old)
+        if change is None:
+            continue
+        refusal = standing.get(change.key)
+        if refusal and refusal[0] == change.content and refusal[2] >= terms.retry_before and change.op != GONE:
+            tally.refused += 1
+            refused.add(change.key)
+            plan.problem("refused", PERSON, change.key, change.shown, refusal[1], _at(person))
+        else:
+            changes.append(change)
+    for row in left:
+        if row[5] not in terms.frozen and decide(None, row[8]) == GONE:
+            changes.append(_gone(row))
+    _drop_refusals(plan, standing, refused, changes)
+    _log(terms, plan, judge, changes)
+    if kinds:
+        refs.add(refs_of(ours, kinds, refused))
+        refs.add(refs_of_known(row for row in known if row[5] in terms.frozen and is_active(row[8])))
+
+
+def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Change | None:
+    """The change for one wanted record that differs from the ledger, or None after counting it."""
+    tally = plan.tallies[PERSON]
+    state = person[8]
+    if old is not None and old[5] in terms.frozen and person[5] != old[5] and is_active(old[8]) and state != OUT:
+        reason = f"belongs to the source {old[5]}, which could not be read"
+        _count(plan, (*person[:8], ASIDE, person[9], reason, person[11]))
+        return None
+    fate = decide(state, old[8] if old else None, same_content=old is not None and person[1:5] == old[1:5])
+    if fate == TOUCH:
+        assert old is not None
+        tally.unchanged += 1
+        plan.touches.add([(person[0], PERSON, person[0], *person[5:8])])
+        return None
+    if fate in (CREATE, UPDATE):
+        before = old[1:5] if old is not None and fate == UPDATE else None
+        return Change(fate, PERSON, person[0], _shown(person), before, person[1:5], person[5:8])
+    _count(plan, person)
+    if fate == KEPT:
+        plan.kept_people += old is not None and is_active(old[8])
+    elif fate == GONE and old is not None and old[5] not in terms.frozen:
+        return _gone(old)
+    return None
+
+
+def _gone(row: Known) -> Change:
+    return Change(GONE, PERSON, row[0], f"{row[1]}//{row[2]}", row[1:5], None, row[5:8])
+
+
+def _drop_refusals(plan: Plan, standing: Mapping[bytes, object], refused: set[bytes], changes: list[Change]) -> None:
+    """A refusal whose record is gone, or has become what the target has, no longer stands."""
+    changing = {change.key for change in changes if change.op != GONE}
+    over = [key for key in standing if key not in refused and key not in changing]
+    plan.dropped.add([(key, PERSON, key) for key in over])
+
+
+def _log(terms: Terms, plan: Plan, judge: Judge, changes: list[Change]) -> None:
+    """Counts the changes, marks those that an approval covers, and tells the guard about the others."""
+    tally, facts = plan.tallies[PERSON], plan.facts
+    changes.sort(key=lambda change: change.key)
+    sending = [change for change in changes if change.op != GONE]
+    leaving = [change for change in changes if change.op == GONE]
+    tally.unsent += len(sending)
+    if terms.only:
+        sending = [c for c in sending if c.after and mentions(terms.only, c.key, c.after[3])]
+        leaving = []
+    tally.gone += len(leaving)
+    marked = judge.marked(sending)
+    departing = judge.marked(leaving)
+    plan.people.add(marked)
+    plan.gone.add(departing)
+    facts.leavers += sum(not approved for _, approved in departing)
+    for change, approved in marked:
+        if approved:
+            continue
+        if change.op == CREATE:
+            facts.creates += 1
+        else:
+            facts.updates += 1
+            _blanked(facts.blanked, change)
+
+
+def _blanked(counts: dict[str, int], change: Change) -> None:
+    assert change.before is not None and change.after is not None
+    for field, i in (("name", 2), ("email", 3)):
+        if change.before[i] and not change.after[i]:
+            counts[field] = counts.get(field, 0) + 1
+
+
+def _shown(person: Wanted) -> str:
+    """The key as Orbix shows it, or where the entry stands when it has none."""
+    return f"{person[1]}//{person[2]}" if person[1] and person[2] else _at(person)
+
+
+def _at(person: Wanted) -> str:
+    place = f"line {person[9]}" if isinstance(person[9], int) else str(person[9])
+    return place if place.startswith(f"{person[5]} ") else f"{person[5]} {place}"

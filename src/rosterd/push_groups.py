@@ -1,0 +1,280 @@
+"""The push of groupings: slices of up to a thousand people, five groupings a request, after the people.
+
+Each person travels with the full record the target acknowledged; who was refused or not delivered is left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple, TypeAlias
+
+from rosterd.core.batches import GROUPINGS, MEMBERS, packed
+from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
+from rosterd.core.people import NUL, Grouping, Person
+from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change
+from rosterd.errors import RosterdError
+from rosterd.lanes import Sendable, drive
+from rosterd.push import Delivery, Tree, release
+from rosterd.roster import Spill
+
+# A seat to send: its change, or None for one the target has already (sent along under membership = "unknown").
+Row: TypeAlias = "tuple[bytes, Change | None]"
+
+
+class Slice(NamedTuple):
+    """Part of one grouping: up to a thousand seats, kept in a temporary file until their request is made."""
+
+    group: bytes
+    place: tuple[int, int]
+
+
+@dataclass
+class Part:
+    """One grouping within a request."""
+
+    group: bytes
+    rows: list[Row]
+    people: dict[bytes, Person] = field(default_factory=dict)
+
+
+class Slices:
+    """All slices of a run, in key order, and how often each grouping is still to be answered."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._spill: Spill[tuple[bytes, tuple[Any, ...] | None]] = Spill()
+        self.list: list[Slice] = []
+        self.changes = {change.key: change for change in delivery.chosen(delivery.plan.groups)}
+        self._fill(delivery)
+        self.left = Counter(part.group for part in self.list)
+
+    def _fill(self, delivery: Delivery) -> None:
+        seats = groupby(delivery.chosen(delivery.plan.seats), _group_of)
+        waiting = iter(sorted(self.changes))
+        lonely = next(waiting, None)  # groupings whose own record changes without new seats
+        for group, changes in seats:
+            while lonely is not None and lonely < group:
+                self._add(delivery, lonely, [])
+                lonely = next(waiting, None)
+            if lonely == group:
+                lonely = next(waiting, None)
+            self._add(delivery, group, list(changes))
+        while lonely is not None:
+            self._add(delivery, lonely, [])
+            lonely = next(waiting, None)
+
+    def _add(self, delivery: Delivery, group: bytes, changes: list[Change]) -> None:
+        rows: list[Row] = [(change.key, change) for change in changes]
+        if not delivery.additive or not rows:  # whole, or at least one member that is there already
+            have = delivery.ledger.seats_of(delivery.binding, group, MEMBERS if not delivery.additive else 1)
+            new = {key for key, _ in rows}
+            rows = sorted([*rows, *((key, None) for key in have if key not in new)], key=lambda row: row[0])
+        for start in range(0, max(len(rows), 1), MEMBERS):
+            part = [(key, tuple(change) if change else None) for key, change in rows[start : start + MEMBERS]]
+            self.list.append(Slice(group, self._spill.write(part)))
+
+    def part(self, number: int) -> Part:
+        group, place = self.list[number]
+        return Part(group, [(key, Change(*change) if change else None) for key, change in self._spill.read(place)])
+
+    def requests(self, size: int) -> list[list[int]]:
+        """Slice numbers by request; groupings are in key order, and so are their slices."""
+        return packed(list(Counter(part.group for part in self.list).values()), size)
+
+    def close(self) -> None:
+        self._spill.close()
+
+
+def _group_of(change: Change) -> bytes:
+    return change.key.partition(NUL)[0]
+
+
+@dataclass
+class GroupRequest:
+    """Up to five groupings in one request."""
+
+    delivery: Delivery
+    slices: Slices
+    parts: list[Part]
+    tree: Tree | None = None
+    isolated: bool = False
+    batch: int = 0
+
+    def begin(self) -> None:
+        records = [
+            [self._grouping(part)[0], [(person.domain, person.logon) for person in part.people.values()]]
+            for part in self.parts
+        ]
+        self.batch = self.delivery.begin(GROUP, records, len(self.parts))
+
+    def send(self) -> Answer:
+        return self.delivery.target.upsert_groups(self.groupings())
+
+    def groupings(self) -> list[Grouping]:
+        return [Grouping(part.group, *self._grouping(part), tuple(part.people.values())) for part in self.parts]
+
+    def _grouping(self, part: Part) -> tuple[str, str]:
+        return self.delivery.plan.group_rows[part.group]
+
+    def fail(self, error: RosterdError) -> None:
+        self.delivery.fail(self.batch, error)
+
+    def settle(self, answer: Answer) -> list[Sendable]:
+        delivery = self.delivery
+        match answer:
+            case Accepted(refused=refused, seats=seats):
+                self._accepted(refused, seats)
+                return []
+            case AllInvalid(message=message):
+                delivery.ledger.failed(self.batch, delivery.binding, message, delivery.clock(), doubt=False)
+                return self._invalid(message)
+            case TooLarge():
+                delivery.ledger.failed(self.batch, delivery.binding, "too large", delivery.clock(), doubt=False)
+                return self._too_large()
+            case Mismatch(message=message, partly=partly):
+                return self._mismatch(message, partly)
+        raise AssertionError(answer)
+
+    def _accepted(self, refused: Mapping[bytes, str], seats: Mapping[tuple[bytes, bytes], str]) -> None:
+        accepted: list[Change] = []
+        told: list[tuple[Change, str]] = []
+        for part in self.parts:
+            if part.group in refused:
+                told += self._refusal(part, refused[part.group])
+                continue
+            own = self.slices.changes.pop(part.group, None)
+            accepted += [own] if own else []
+            for key, change in part.rows:
+                person = key[len(part.group) + 1 :]
+                if person not in part.people:
+                    continue
+                reason = seats.get((part.group, person))
+                if reason is None:
+                    accepted += [change] if change else []
+                else:
+                    told.append((change or self._again(key, part), reason))
+        self._record(accepted, told)
+
+    def _refusal(self, part: Part, reason: str) -> list[tuple[Change, str]]:
+        """The grouping itself was refused: its members' fate is unknown, so none of them counts as accepted."""
+        own = self.slices.changes.pop(part.group, None)
+        told = [(own, reason)] if own else []
+        carried = [change for key, change in part.rows if change and key[len(part.group) + 1 :] in part.people]
+        return told + [(change, f"the grouping was refused: {reason}") for change in carried]
+
+    def _again(self, key: bytes, part: Part) -> Change:
+        """A seat that was delivered before, sent along, and is refused now: it moves from unchanged to refused."""
+        tally = self.delivery.tally(SEAT)
+        tally.unchanged -= 1
+        tally.unsent += 1
+        person = part.people[key[len(part.group) + 1 :]]
+        return Change(UPDATE, SEAT, key, f"{self._grouping(part)[0]} / {person.shown}", (), (), ("", "", ""))
+
+    def _record(self, accepted: list[Change], told: list[tuple[Change, str]]) -> None:
+        self.delivery.record(self.batch, accepted, told)
+        self.delivery.progress("groupings sent", len(self.parts))
+        if self.tree is not None:
+            self.tree.open -= 1
+            self.tree.accepted = True
+            release(self.delivery, self.tree)
+
+    def _invalid(self, message: str) -> list[Sendable]:
+        delivery = self.delivery
+        if len(self.parts) > 1:
+            delivery.spend()
+            delivery.spend()
+            tree = self.tree or Tree()
+            tree.open += 1
+            return self._halves(tree, isolated=self.isolated)
+        told = self._refusal(self.parts[0], message)
+        if self.tree is None:
+            delivery.record(self.batch, [], told)
+            return []
+        self.tree.open -= 1
+        self.tree.withheld += [(change, reason, self.batch) for change, reason in told]
+        release(delivery, self.tree)
+        return []
+
+    def _too_large(self) -> list[Sendable]:
+        delivery = self.delivery
+        if self.tree is not None:
+            self.tree.open += 1
+        if len(self.parts) > 1:
+            delivery.ledger.learn_size(delivery.binding, GROUP, (len(self.parts) + 1) // 2)
+            return self._halves(self.tree, isolated=self.isolated)
+        part = self.parts[0]
+        if delivery.additive and len(part.rows) > 1:
+            middle = (len(part.rows) + 1) // 2
+            return [
+                GroupRequest(delivery, self.slices, [Part(part.group, rows, _those(part, rows))], self.tree)
+                for rows in (part.rows[:middle], part.rows[middle:])
+            ]
+        if self.tree is not None:
+            self.tree.open -= 2
+        delivery.record(self.batch, [], self._refusal(part, "too large for a request (413)"))
+        return []
+
+    def _mismatch(self, message: str, partly: bool) -> list[Sendable]:
+        delivery = self.delivery
+        delivery.ledger.failed(self.batch, delivery.binding, message, delivery.clock(), doubt=True)
+        if partly and not self.isolated and len(self.parts) > 1:
+            if self.tree is not None:
+                self.tree.open += 1
+            return self._halves(self.tree, isolated=True)
+        delivery.mismatch = delivery.mismatch or message
+        if self.tree is not None:
+            self.tree.open -= 1
+            self.tree.accepted = True
+            release(delivery, self.tree)
+        return []
+
+    def _halves(self, tree: Tree | None, *, isolated: bool) -> list[Sendable]:
+        middle = (len(self.parts) + 1) // 2
+        halves = (self.parts[:middle], self.parts[middle:])
+        return [GroupRequest(self.delivery, self.slices, half, tree, isolated) for half in halves]
+
+
+def _those(part: Part, rows: list[Row]) -> dict[bytes, Person]:
+    people = {key[len(part.group) + 1 :] for key, _ in rows}
+    return {key: person for key, person in part.people.items() if key in people}
+
+
+def push_groups(delivery: Delivery, size: int = GROUPINGS) -> None:
+    """Sends every chosen grouping and seat. Raises as push_people does."""
+    slices = Slices(delivery)
+    try:
+        drive(_requests(delivery, slices, min(size, GROUPINGS)), delivery.lanes, delivery.stop)
+    finally:
+        slices.close()
+
+
+def _requests(delivery: Delivery, slices: Slices, size: int) -> Iterator[GroupRequest]:
+    for numbers in slices.requests(size):
+        parts = [part for number in numbers if (part := _part(delivery, slices, number))]
+        if parts:
+            yield GroupRequest(delivery, slices, parts)
+
+
+def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
+    """A slice with the people the target has; what has none of them any more is not sent."""
+    part = slices.part(number)
+    slices.left[part.group] -= 1
+    keys = [key[len(part.group) + 1 :] for key, _ in part.rows]
+    have = delivery.ledger.acknowledged(delivery.binding, keys) if keys else {}
+    part.people = {key: have[key] for key in keys if key in have}
+    missing = [change for key, change in part.rows if change and key[len(part.group) + 1 :] not in have]
+    if missing:
+        refused = delivery.ledger.refusals(delivery.binding, PERSON, keys[0], keys[-1])
+        delivery.tally(SEAT).refuse(sum(1 for change in missing if change.key[len(part.group) + 1 :] in refused))
+    if part.people:
+        return part
+    own = slices.changes.get(part.group)
+    if own is not None and slices.left[part.group] == 0:
+        tally = delivery.tally(GROUP)
+        tally.unsent -= 1
+        tally.set_aside += 1
+        delivery.plan.problem("set_aside", GROUP, part.group, own.shown, "none of its people could be delivered", "")
+        del slices.changes[part.group]
+    return None

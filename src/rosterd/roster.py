@@ -1,0 +1,143 @@
+"""The external sort: any number of rows in key order, in flat memory.
+
+Rows are tuples whose first item is the key (bytes or str). They are gathered in runs, sorted in memory and
+spilled to a temporary file in blocks; the merge takes from every run what lies below the smallest last key it
+holds, and lets list.sort (which recognises sorted stretches) do the merging at C speed.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import tempfile
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import repeat
+from typing import IO, Any, Generic, TypeVar
+
+from rosterd.errors import LedgerError
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
+
+RUN = 25_000  # rows sorted in memory at a time: about 14 MiB of people
+BLOCK = 256  # rows read back at a time from each run
+CHUNK = 4_096  # rows handed on at a time
+_MARSHAL = 2  # without the table of shared references, which costs more than it saves here
+
+
+class Spill(Generic[Row]):
+    """Blocks of rows in an unlinked temporary file; positions are (offset, length).
+
+    Raises LedgerError (exit 8) when the disk is full: nothing has been sent then, or nothing more will be.
+    """
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._end = 0
+
+    def write(self, rows: list[Row]) -> tuple[int, int]:
+        # By columns: most of a person's twelve items are the same for a whole block and are written once.
+        columns = [(col[0], None) if col.count(col[0]) == len(col) else (None, col) for col in zip(*rows, strict=True)]
+        data = marshal.dumps((len(rows), columns), _MARSHAL)
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="rosterd-", buffering=0)  # noqa: SIM115 - closed in close()
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise LedgerError(
+                f"no room for temporary files: {error.strerror}",
+                where=tempfile.gettempdir(),
+                hint="free some space there, or set TMPDIR to a larger file system",
+            ) from error
+        place = (self._end, len(data))
+        self._end += len(data)
+        return place
+
+    def read(self, place: tuple[int, int]) -> list[Row]:
+        assert self._file is not None
+        count, columns = marshal.loads(os.pread(self._file.fileno(), place[1], place[0]))  # noqa: S302 - our own file
+        rows: list[Any] = list(zip(*[repeat(same, count) if col is None else col for same, col in columns], strict=True))
+        return rows
+
+    def close(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+
+
+class Sorter(Generic[Row]):
+    """Takes rows in any order, gives them in key order, any number of times."""
+
+    def __init__(self, run: int = RUN) -> None:
+        self._run = run
+        self._rows: list[Row] = []
+        self._spill: Spill[Row] = Spill()
+        self.runs: list[list[tuple[int, int]]] = []
+        self.count = 0
+
+    def add(self, rows: list[Row]) -> None:
+        self._rows += rows
+        self.count += len(rows)
+        if len(self._rows) >= self._run:
+            self._rows.sort()
+            self.runs.append([self._spill.write(self._rows[i : i + BLOCK]) for i in range(0, len(self._rows), BLOCK)])
+            self._rows = []
+
+    def blocks(self) -> list[Iterator[list[Row]]]:
+        """Each run as an iterator over its sorted blocks."""
+        self._rows.sort()
+        rest = [iter([self._rows])] if self._rows else []
+        return [map(self._spill.read, places) for places in self.runs] + rest
+
+    def close(self) -> None:
+        self._spill.close()
+        self._rows = []
+        self.runs = []
+
+
+def merged(sorters: list[Sorter[Row]]) -> Iterator[list[Row]]:
+    """All rows of several sorters in key order, in chunks that never end amid equal keys."""
+    out: list[Row] = []
+    for rows in _rounds([blocks for sorter in sorters for blocks in sorter.blocks()]):
+        out = out + rows if out else rows
+        while len(out) >= 2 * CHUNK:
+            cut = CHUNK
+            while cut < len(out) and out[cut][0] == out[cut - 1][0]:
+                cut += 1
+            yield out[:cut]
+            out = out[cut:]
+    if out:
+        yield out
+
+
+def _rounds(sources: list[Iterator[list[Row]]]) -> Iterator[list[Row]]:
+    """One round takes what lies strictly below the smallest last key of the runs that have more to come."""
+    heads = [next(blocks, []) for blocks in sources]
+    while True:
+        lowest = min((i for i, rows in enumerate(heads) if rows), key=lambda i: heads[i][-1][0], default=-1)
+        if lowest < 0:
+            return
+        more = next(sources[lowest], None)
+        if more:
+            bound = (heads[lowest][-1][0],)
+            taken: list[Row] = []
+            for i, rows in enumerate(heads):
+                cut = bisect_left(rows, bound)
+                if cut:
+                    taken += rows[:cut]
+                    heads[i] = rows[cut:]
+            heads[lowest] = heads[lowest] + more
+        elif len(heads) == 1:
+            taken, heads[0] = heads[0], []
+        else:  # this run is at its end: its rows move into another head, which then carries the bound
+            rows = heads.pop(lowest)
+            sources.pop(lowest)
+            heads[0] = sorted(heads[0] + rows) if heads[0] else rows
+            continue
+        if taken:
+            taken.sort()
+            yield taken

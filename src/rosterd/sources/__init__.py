@@ -1,0 +1,1 @@
+"""Where people come from: each source reads entries and proves that the read was complete."""

@@ -1,0 +1,111 @@
+"""People and groups from an LDAP directory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rosterd.errors import SourceError
+from rosterd.sources.ldap.connect import Log, connect
+from rosterd.sources.ldap.dn import normalise_dn
+from rosterd.sources.ldap.faults import boundary
+from rosterd.sources.ldap.feeds import LdapFeed, group_batches, people_batches
+from rosterd.sources.ldap.line import Budget
+from rosterd.sources.ldap.probe import Probe, look
+from rosterd.sources.ldap.session import Session
+from rosterd.sources.settings import LdapSettings
+
+__all__ = ["LdapSource", "Probe", "normalise_dn"]
+
+
+class LdapSource:
+    """A directory as a source (core.doors.Source). One connection serves people and groups.
+
+    What failed once stays failed: a second pass tells the same error and asks nobody again, so that a
+    wrong password costs one attempt a run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: LdapSettings,
+        people_attributes: Sequence[str],
+        group_attributes: Sequence[str],
+        stop: threading.Event,
+        log: Log,
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._people_attributes = tuple(people_attributes)
+        self._group_attributes = tuple(group_attributes)
+        self._stop = stop
+        self._log = log
+        self._session: Session | None = None
+        self._failed: SourceError | None = None
+
+    @property
+    def name(self) -> str:
+        """The source's name in the settings."""
+        return self._name
+
+    def people(self) -> LdapFeed:
+        """All people, nothing read yet."""
+        batches = people_batches(self._name, self._settings, self._people_attributes)
+        return LdapFeed(self._settings, self._people_attributes, self._reading, batches)
+
+    def groups(self) -> LdapFeed | None:
+        """All groups, nothing read yet; None when the settings name none."""
+        groups = self._settings.groups
+        if groups is None:
+            return None
+        batches = group_batches(self._name, self._settings, groups, self._group_attributes)
+        return LdapFeed(self._settings, self._group_attributes, self._reading, batches)
+
+    def probe(self) -> Probe:
+        """Connects, binds, and looks at the server and its first people. Raises SourceError or Stopped."""
+        with self._reading() as session:
+            return look(self._name, self._settings, self._people_attributes, session)
+
+    def close(self) -> None:
+        """Ends the connection, if there is one."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        """The connection, with a fresh budget; dropped unless the pass ends well: answers are left in it."""
+        if self._failed is not None:
+            raise SourceError(self._failed.what, where=self._failed.where, hint=self._failed.hint)
+        try:
+            with boundary(self._where):
+                yield self._connected(self._budget())
+        except SourceError as error:
+            self._failed = error
+            self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def _connected(self, budget: Budget) -> Session:
+        if self._session is None:
+            self._session = connect(self._name, self._settings, budget, self._log)
+        self._session.line.budget = budget
+        return self._session
+
+    def _budget(self) -> Budget:
+        settings = self._settings
+        return Budget(
+            ends=time.monotonic() + settings.deadline,
+            deadline=settings.deadline,
+            silence=settings.timeout,
+            bytes_left=settings.max_bytes,
+            max_bytes=settings.max_bytes,
+            stop=self._stop,
+        )
+
+    def _where(self) -> str:
+        return f"source {self._name}, {self._session.url}" if self._session else f"source {self._name}"

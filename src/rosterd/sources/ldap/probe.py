@@ -1,0 +1,76 @@
+"""What `rosterd check` shows of a directory: who answered, how safely, and the first few people."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from rosterd.core.doors import Batch
+from rosterd.sources.ldap.connect import compile_search
+from rosterd.sources.ldap.decode import Layout, Warnings
+from rosterd.sources.ldap.feeds import people_batch, people_extras
+from rosterd.sources.ldap.flavors import FLAVORS
+from rosterd.sources.ldap.results import SIZE_LIMIT, SUCCESS, failure
+from rosterd.sources.ldap.root import root_dse
+from rosterd.sources.ldap.session import PAGED_RESULTS, Session
+from rosterd.sources.settings import LdapSettings
+
+FIRST = 10  # people shown
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The state of a directory. `tls` is "" on a connection in clear, `certificate_ends` None then."""
+
+    server: str
+    tls: str
+    certificate_ends: date | None
+    vendor: str
+    pages: bool
+    attributes: tuple[str, ...]
+    people: Batch
+    warnings: tuple[str, ...]
+
+
+def look(source: str, settings: LdapSettings, attributes: Sequence[str], session: Session) -> Probe:
+    """Asks the server about itself and for a few people. Raises SourceError or Stopped."""
+    about = root_dse(session)
+    line = session.line.socket
+    secured = line if isinstance(line, ssl.SSLSocket) else None
+    warnings = Warnings()
+    return Probe(
+        server=session.url,
+        tls=(secured.version() or "") if secured else "",
+        certificate_ends=_ends(secured) if secured else None,
+        vendor=" ".join([*about.get("vendorname", []), *about.get("vendorversion", [])]),
+        pages=PAGED_RESULTS in about.get("supportedcontrol", []),
+        attributes=tuple(attributes),
+        people=_first_people(source, settings, attributes, session, warnings),
+        warnings=warnings.all(),
+    )
+
+
+def _ends(line: ssl.SSLSocket) -> date | None:
+    """The last day of the server's certificate, in UTC."""
+    certificate = line.getpeercert() or {}
+    ends = certificate.get("notAfter")
+    return (
+        datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC).date() if isinstance(ends, str) else None
+    )
+
+
+def _first_people(
+    source: str, settings: LdapSettings, attributes: Sequence[str], session: Session, warnings: Warnings
+) -> Batch:
+    """Some people, in the server's order. That there are more is no fault here."""
+    place = settings.people
+    base = place.base or settings.base
+    layout = Layout(attributes, people_extras(settings), warnings)
+    search = compile_search(base, place.scope, place.filter, layout.asked, FIRST)
+    answer = session.collect(session.ask(search), FIRST)
+    if answer.done.code not in (SUCCESS, SIZE_LIMIT):
+        raise failure(f"searching under {base!r}", answer.done.code, answer.done.message)
+    entries = [layout.entry(*found) for found in answer.entries]
+    return people_batch(source, FLAVORS[settings.flavor], entries, warnings)

@@ -1,0 +1,26 @@
+"""What a server says of itself: its rootDSE (RFC 4512, section 5.1)."""
+
+from __future__ import annotations
+
+from rosterd.sources.ldap.connect import compile_search
+from rosterd.sources.ldap.decode import parse
+from rosterd.sources.ldap.results import SUCCESS, printable
+from rosterd.sources.ldap.session import Session
+
+_SEARCH = compile_search(
+    "", "base", "(objectClass=*)", ["vendorName", "vendorVersion", "supportedControl", "dnsHostName"]
+)
+
+
+def root_dse(session: Session) -> dict[str, list[str]]:
+    """Its attributes by lower-case name; {} when the server says nothing."""
+    answer = session.collect(session.ask(_SEARCH), 1)
+    if answer.done.code != SUCCESS or not answer.entries:
+        return {}
+    _, raw = parse(*answer.entries[0])
+    return {
+        name.decode("utf-8", "replace").lower(): [
+            printable(value.decode("utf-8", "replace")) for value in values
+        ]
+        for name, values in raw
+    }

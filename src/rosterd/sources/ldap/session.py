@@ -1,0 +1,191 @@
+"""A bound connection: searches go out, whole answers come in, everything checked and within the budget."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rosterd.errors import SourceError
+from rosterd.sources.ldap import ber
+from rosterd.sources.ldap.line import Budget, Line
+from rosterd.sources.ldap.results import SUCCESS, failure, printable
+
+PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
+RECEIVE = 1 << 16  # bytes asked for at a time
+LARGEST = 64 << 20  # bytes of one message: a group of half a million members fits
+
+_ENTRY = 0x64
+_DONE = 0x65
+_REFERENCE = 0x73
+_EXTENDED = 0x78
+_INTERMEDIATE = 0x79
+_CONTROLS = 0xA0
+_REFERRAL = 0xA3
+
+
+class Done(NamedTuple):
+    """The end of a search. `cookie` is None when the paging control did not come back."""
+
+    code: int
+    message: str
+    referrals: tuple[str, ...]
+    cookie: bytes | None
+
+
+class Answer(NamedTuple):
+    """One search's answer: entries as (message, start, end of the entry in it), references, the end."""
+
+    entries: list[tuple[bytes, int, int]]
+    references: list[str]
+    done: Done
+
+
+def paged(size: int, cookie: bytes) -> bytes:
+    """The controls of a request for one page (RFC 2696), not critical."""
+    value = ber.tlv(ber.SEQUENCE, ber.integer(size) + ber.tlv(ber.OCTETS, cookie))
+    control = ber.tlv(ber.OCTETS, PAGED_RESULTS.encode()) + ber.tlv(ber.OCTETS, value)
+    return ber.tlv(_CONTROLS, ber.tlv(ber.SEQUENCE, control))
+
+
+class Session:
+    """One connection after its bind. `url` is the server that answered."""
+
+    def __init__(self, url: str, line: Line) -> None:
+        self.url = url
+        self.line = line
+        self._buffer = bytearray()
+        self._at = 0
+        # ldap3 numbers its own few messages from 1, so these never meet.
+        self._last_id = 1000
+
+    @property
+    def budget(self) -> Budget:
+        return self.line.budget
+
+    def ask(self, search: bytes, controls: bytes = b"") -> int:
+        """Sends a compiled search and returns its message id."""
+        self._last_id += 1
+        self.line.sendall(ber.tlv(ber.SEQUENCE, ber.integer(self._last_id) + search + controls))
+        return self._last_id
+
+    def collect(self, message_id: int, most: int) -> Answer:
+        """The answer to one search; SourceError for more than `most` entries, ValueError for garbage."""
+        entries: list[tuple[bytes, int, int]] = []
+        references: list[str] = []
+        while True:
+            message = self._message()
+            tag, start, end = _operation(message, message_id)
+            if tag == _ENTRY:
+                if len(entries) >= most:
+                    raise SourceError(
+                        f"the server sent more than the {most:,} entries asked for in one page",
+                        hint="it cannot page: set `page_size` above the number of entries",
+                    )
+                entries.append((message, start, end))
+            elif tag == _DONE:
+                return Answer(entries, references, _done(message, start, end))
+            elif tag == _REFERENCE:
+                references += [_text(message, at, to) for _, at, to in ber.children(message, start, end)]
+            elif tag != _INTERMEDIATE:
+                raise ValueError(f"a message of kind {tag:#04x} stands in a search's answer")
+
+    def small(self, search: bytes, most: int, doing: str) -> list[tuple[bytes, int, int]]:
+        """The entries of a search that needs no paging; SourceError unless it succeeds."""
+        answer = self.collect(self.ask(search), most)
+        if answer.done.code != SUCCESS:
+            raise failure(doing, answer.done.code, answer.done.message)
+        return answer.entries
+
+    def close(self) -> None:
+        """Says good-bye (unbind) if that goes at once, and closes."""
+        try:
+            self.line.socket.settimeout(0.2)
+            self.line.socket.sendall(ber.tlv(ber.SEQUENCE, ber.integer(self._last_id + 1) + b"\x42\x00"))
+        except (OSError, ValueError):
+            pass  # the server is gone already, which is what closing wants
+        finally:
+            self.line.close()
+
+    def _message(self) -> bytes:
+        """The next whole message of the stream."""
+        while True:
+            size = self._announced()
+            if size and len(self._buffer) - self._at >= size:
+                message = bytes(memoryview(self._buffer)[self._at : self._at + size])
+                self._at += size
+                return message
+            del self._buffer[: self._at]
+            self._at = 0
+            self._buffer += self.line.recv(RECEIVE)
+
+    def _announced(self) -> int:
+        """Bytes of the message that begins in the buffer, 0 while too few of them are there to tell."""
+        buffer, at = self._buffer, self._at
+        if len(buffer) - at < 2:
+            return 0
+        if buffer[at] != ber.SEQUENCE:
+            raise ValueError("this is not LDAP")
+        size = buffer[at + 1]
+        if size < 0x80:
+            return size + 2
+        width = size & 0x7F
+        if not 1 <= width <= 8:
+            raise ValueError("a message has no valid length")
+        if len(buffer) - at < 2 + width:
+            return 0
+        size = int.from_bytes(buffer[at + 2 : at + 2 + width], "big")
+        if size > min(LARGEST, self.budget.bytes_left + len(buffer)):
+            raise SourceError(
+                f"the server announced a message of {size:,} bytes",
+                hint="raise `max_bytes` of this source if the directory really holds entries that large",
+            )
+        return size + 2 + width
+
+
+def _operation(message: bytes, message_id: int) -> tuple[int, int, int]:
+    """The operation in a message with this id; SourceError for a Notice of Disconnection, else ValueError."""
+    _, at, end = ber.header(message, 0, len(message))
+    start, at = ber.expect(message, at, end, ber.INTEGER)
+    found = ber.number(message, start, at)
+    tag, start, end = ber.header(message, at, end)
+    if found == 0 and tag == _EXTENDED:
+        done = _done(message, start, end)
+        raise failure("the server ended the connection", done.code, done.message)
+    if found != message_id:
+        raise ValueError(f"request {found} was answered where {message_id} was asked")
+    return tag, start, end
+
+
+def _done(message: bytes, start: int, end: int) -> Done:
+    """An LDAPResult (RFC 4511, section 4.1.9) with the paging control of the message around it."""
+    first, at = ber.expect(message, start, end, 0x0A)
+    code = ber.number(message, first, at)
+    _, at = ber.expect(message, at, end, ber.OCTETS)  # matchedDN
+    first, at = ber.expect(message, at, end, ber.OCTETS)
+    text = _text(message, first, at)
+    referrals: list[str] = []
+    for tag, first, last in ber.children(message, at, end):
+        if tag == _REFERRAL:
+            referrals += [_text(message, at, to) for _, at, to in ber.children(message, first, last)]
+    return Done(code, text, tuple(referrals), _cookie(message, end))
+
+
+def _cookie(message: bytes, at: int) -> bytes | None:
+    """The cookie in the paging control after the operation, None when there is no such control."""
+    if at == len(message):
+        return None
+    start, end = ber.expect(message, at, len(message), _CONTROLS)
+    for _, first, last in ber.children(message, start, end):
+        parts = ber.children(message, first, last)
+        _, kind, kind_end = parts[0]
+        if message[kind:kind_end] != PAGED_RESULTS.encode():
+            continue
+        _, value, value_end = parts[-1]
+        inner, inner_end = ber.expect(message, value, value_end, ber.SEQUENCE)
+        _, at = ber.expect(message, inner, inner_end, ber.INTEGER)
+        start, end = ber.expect(message, at, inner_end, ber.OCTETS)
+        return message[start:end]
+    return None
+
+
+def _text(message: bytes, start: int, end: int) -> str:
+    return printable(message[start:end].decode("utf-8", "replace"))

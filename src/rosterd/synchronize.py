@@ -1,0 +1,129 @@
+"""The two *synchronize* calls, which delete whatever a request lacks: only when one request holds everything.
+
+Nothing ties two requests together, so a second one would delete what the first created. Hence: the operator asked
+for it, every source was read whole, no guard holds anything, and the client's whole set fits one request.
+Otherwise the upserts go as usual, departures are only reported, and the reason is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rosterd.core.batches import GROUPINGS, MEMBERS, PEOPLE
+from rosterd.core.outcome import Accepted, Answer
+from rosterd.core.people import NUL, Grouping, Person
+from rosterd.core.plan import GONE, GROUP, PERSON, SEAT, Change, is_active
+from rosterd.errors import RosterdError, TargetError
+from rosterd.push import Delivery
+
+_ODD = "the answer to *synchronize* does not say what became of the records"
+
+
+def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
+    """True when the people were synchronized (or nothing is to be done); False when the upserts must do it."""
+    plan = delivery.plan
+    changes = list(delivery.chosen(plan.people)) if plan.people.count <= PEOPLE else []
+    gone = [change for change in delivery.chosen(plan.gone) if change.kind == PERSON]
+    if not gone:
+        return False  # nothing to delete: upserts do, and cannot delete what somebody else created
+    people = _whole_set(delivery, gone, changes) if plan.whole and plan.people.count <= PEOPLE else None
+    if people is None or len(people) > PEOPLE:
+        why = "a source could not be read" if not plan.whole else f"the people do not fit one request of {PEOPLE:,}"
+        notes.append(f"not synchronized, so {len(gone):,} people who left stay in Orbix: {why}")
+        return False
+    batch = delivery.begin(PERSON, [(person.domain, person.logon) for person in people], len(people))
+    answer = _asked(delivery, batch, lambda: delivery.target.synchronize_people(people))
+    refused = [(change, answer.refused[change.key]) for change in changes if change.key in answer.refused]
+    delivery.ledger.depart(delivery.run, delivery.binding, gone)
+    delivery.record(batch, [change for change in changes if change.key not in answer.refused], refused)
+    delivery.ledger.remove(delivery.binding, gone)
+    return True
+
+
+def _whole_set(delivery: Delivery, gone: Sequence[Change], changes: Sequence[Change]) -> list[Person] | None:
+    """Everybody who is to be there afterwards, kept and frozen people included; None when they are too many."""
+    leaving = {change.key for change in gone}
+    people: dict[bytes, Person] = {}
+    for page in delivery.ledger.people(delivery.binding):
+        people.update((row[0], Person(*row[:5])) for row in page if is_active(row[8]) and row[0] not in leaving)
+        if len(people) > PEOPLE:
+            return None
+    people.update((change.key, Person(change.key, *(change.after or ()))) for change in changes)
+    return [people[key] for key in sorted(people)]
+
+
+def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
+    """The same for groupings and their seats, after the people."""
+    plan = delivery.plan
+    gone = [change for change in delivery.chosen(plan.gone) if change.kind in (GROUP, SEAT)]
+    if not gone:
+        return False
+    changes = [*delivery.chosen(plan.groups), *delivery.chosen(plan.seats)] if plan.seats.count <= PEOPLE else []
+    groupings = _whole_groupings(delivery, gone, changes) if plan.whole and plan.seats.count <= PEOPLE else None
+    if groupings is None:
+        limit = f"{GROUPINGS} groupings of {MEMBERS:,} people do not hold them"
+        why = "a source could not be read" if not plan.whole else limit
+        notes.append(f"not synchronized, so {len(gone):,} lost seats and groupings stay in Orbix: {why}")
+        return False
+    records = [[group.name, [(person.domain, person.logon) for person in group.people]] for group in groupings]
+    batch = delivery.begin(GROUP, records, len(groupings))
+    answer = _asked(delivery, batch, lambda: delivery.target.synchronize_groups(groupings))
+    carried = {(group.key, person.key) for group in groupings for person in group.people}
+    accepted, refused = [], []
+    for change in changes:
+        group, _, person = change.key.partition(NUL)
+        reason = answer.refused.get(group) or (answer.seats.get((group, person)) if change.kind == SEAT else None)
+        if change.kind == SEAT and (group, person) not in carried:
+            continue
+        if reason is None:
+            accepted.append(change)
+        else:
+            refused.append((change, reason))
+    delivery.record(batch, accepted, refused)
+    delivery.ledger.remove(delivery.binding, gone)
+    return True
+
+
+def _whole_groupings(delivery: Delivery, gone: Sequence[Change], changes: Sequence[Change]) -> list[Grouping] | None:
+    """All groupings as they are to be, with every acknowledged member; None when they do not fit one request."""
+    plan, leaving = delivery.plan, {change.key for change in gone}
+    rows = {row[0]: (row[1], row[2]) for row in delivery.ledger.groups(delivery.binding) if is_active(row[5])}
+    rows = {key: row for key, row in rows.items() if key not in leaving} | {
+        change.key: plan.group_rows[change.key] for change in changes if change.kind == GROUP
+    }
+    if len(rows) > GROUPINGS:
+        return None
+    new: dict[bytes, set[bytes]] = {key: set() for key in rows}
+    for change in changes:
+        if change.kind == SEAT:
+            group, _, person = change.key.partition(NUL)
+            new.setdefault(group, set()).add(person)
+    groupings = []
+    for key in sorted(rows):
+        have = {seat[len(key) + 1 :] for seat in delivery.ledger.seats_of(delivery.binding, key, 2 * MEMBERS)}
+        members = sorted((have | new[key]) - {gone_key[len(key) + 1 :] for gone_key in leaving if gone_key.startswith(key + NUL)})
+        if len(members) > MEMBERS:
+            return None
+        people = delivery.ledger.acknowledged(delivery.binding, members) if members else {}
+        if set(members) - people.keys() & have:
+            pass  # somebody who is kept but refused in a new form keeps nothing here: see the notes of the page
+        groupings.append(Grouping(key, *rows[key], tuple(people[person] for person in members if person in people)))
+    return groupings
+
+
+def _asked(delivery: Delivery, batch: int, ask: object) -> Accepted:
+    """One try; anything but a plain answer leaves the batch in doubt."""
+    assert callable(ask)
+    try:
+        answer: Answer = ask()
+    except RosterdError as error:
+        delivery.fail(batch, error)
+        raise
+    if isinstance(answer, Accepted):
+        return answer
+    error = TargetError(_ODD, hint="the upserts go with the next run if you set leavers = \"report\"", maybe_applied=True)
+    delivery.fail(batch, error)
+    raise error
+
+
+__all__ = ["GONE", "synchronize_groups", "synchronize_people"]
