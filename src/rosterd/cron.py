@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -69,3 +70,39 @@ def _number(text: str, what: str, names: dict[str, int]) -> int:
     if text.lower() not in names:
         raise ValueError(f"is not a cron schedule: its {what} cannot be read")
     return names[text.lower()]
+
+
+def due_after(times: Times, after: datetime) -> datetime:
+    """The first due time after a moment (aware, in the schedule's zone; the answer is in the same zone).
+
+    A time that the clock skips comes when it would have been; one that the clock shows twice comes the first time,
+    unless the schedule runs every hour. Where days and weekdays are both restricted, either is enough (crontab(5)).
+    """
+    moments = [(hour, minute) for hour in sorted(times.hours) for minute in sorted(times.minutes)]
+    folds = (0, 1) if len(times.hours) == 24 else (0,)
+    bound = after.astimezone(UTC)
+    for days in range(-1, 366 * 9):
+        day = after.date() + timedelta(days=days)
+        if not _on(times, day):
+            continue
+        found = [
+            moment
+            for hour, minute in moments
+            for fold in folds
+            if (
+                moment := datetime(day.year, day.month, day.day, hour, minute, tzinfo=after.tzinfo, fold=fold)
+            ).astimezone(UTC)
+            > bound
+        ]
+        if found:
+            return min(found, key=lambda moment: moment.astimezone(UTC))
+    raise ValueError("is a schedule that is never due")
+
+
+def _on(times: Times, day: date) -> bool:
+    if day.month not in times.months:
+        return False
+    by_day, by_weekday = day.day in times.days, day.isoweekday() % 7 in times.weekdays
+    if len(times.days) < 31 and len(times.weekdays) < 7:
+        return by_day or by_weekday
+    return by_day and by_weekday

@@ -47,4 +47,3 @@ def _notes(delivery: Delivery, plan: Plan) -> None:
         ledger.keep_edges(binding, [], plan.edges_removed.read(place))
     for place in plan.edge_places[0]:
         ledger.keep_edges(binding, plan.edges_added.read(place), [])
-

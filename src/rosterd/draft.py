@@ -26,9 +26,13 @@ class PlanningLedger(Protocol):
     def groups(self, binding: int) -> list[KnownGroup]: ...
     def seats(self, binding: int) -> Iterator[list[KnownSeat]]: ...
     def edges(self, binding: int) -> Iterator[list[Edge]]: ...
-    def refusals(self, binding: int, kind: str, low: bytes, high: bytes) -> dict[bytes, tuple[str, str, float]]: ...
+    def refusals(
+        self, binding: int, kind: str, low: bytes, high: bytes
+    ) -> dict[bytes, tuple[str, str, float]]: ...
     def has_refusals(self, binding: int) -> bool: ...
-    def approvals(self, binding: int, kind: str, low: bytes, high: bytes, now: float) -> set[tuple[bytes, str]]: ...
+    def approvals(
+        self, binding: int, kind: str, low: bytes, high: bytes, now: float
+    ) -> set[tuple[bytes, str]]: ...
     def has_approvals(self, binding: int, now: float) -> bool: ...
     def active_seats(self, binding: int, group: bytes) -> int: ...
 
@@ -88,14 +92,18 @@ class Plan:
     seats: ChangeLog = field(default_factory=ChangeLog)
     gone: ChangeLog = field(default_factory=ChangeLog)
     seats_wanted: Sorter[Seat] = field(default_factory=lambda: Sorter(100_000))
-    group_rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)  # key -> (name, description) as wanted
+    group_rows: dict[bytes, tuple[str, str]] = field(
+        default_factory=dict
+    )  # key -> (name, description) as wanted
     group_provenance: dict[bytes, tuple[str, str, str]] = field(default_factory=dict)
     touches: Sorter[tuple[bytes, str, bytes, str, str, str]] = field(default_factory=Sorter)
     edges_added: Spill[Edge] = field(default_factory=Spill)
     edges_removed: Spill[Edge] = field(default_factory=Spill)
     edge_places: tuple[list[tuple[int, int]], list[tuple[int, int]]] = field(default_factory=lambda: ([], []))
     problems: Sorter[Problem] = field(default_factory=Sorter)
-    reasons: dict[str, Counter[str]] = field(default_factory=lambda: {"set_aside": Counter(), "excluded": Counter()})
+    reasons: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"set_aside": Counter(), "excluded": Counter()}
+    )
     warnings: dict[str, int] = field(default_factory=dict)
     dropped: Sorter[tuple[bytes, str, bytes]] = field(default_factory=Sorter)  # refusals that no longer stand
     whole: bool = True  # every source was read completely

@@ -49,7 +49,12 @@ def _resolved(same: list[Wanted], rank: Mapping[str, int], extra: Extra) -> Want
         return able[0]
     reason = f"{len(able)} entries have this domain and logon"
     marked = [
-        _marked(person, ASIDE, reason, f"{_at(person)} beside {' and '.join(_at(other) for other in able if other is not person)}")
+        _marked(
+            person,
+            ASIDE,
+            reason,
+            f"{_at(person)} beside {' and '.join(_at(other) for other in able if other is not person)}",
+        )
         for person in able
     ]
     return _first(marked, extra)

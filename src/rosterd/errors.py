@@ -66,7 +66,9 @@ class TargetError(RosterdError):
 
     exit_code = 6
 
-    def __init__(self, what: str = "", *, where: str = "", hint: str = "", maybe_applied: bool = False) -> None:
+    def __init__(
+        self, what: str = "", *, where: str = "", hint: str = "", maybe_applied: bool = False
+    ) -> None:
         super().__init__(what, where=where, hint=hint)
         self.maybe_applied = maybe_applied
 

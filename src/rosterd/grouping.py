@@ -147,10 +147,14 @@ class GroupMapper:
         if not name:
             key = b"\xfe" + f"{self._plan.source} {place}".encode("utf-8", "replace")
         if not description.isprintable():
-            description = " ".join("".join(char if char.isprintable() else " " for char in description).split())
+            description = " ".join(
+                "".join(char if char.isprintable() else " " for char in description).split()
+            )
         state = ASIDE if reason else ACTIVE
         self._groups.add(
-            WantedGroup(key, name, description, frozenset({self._plan.source}), identity, place, state, reason)
+            WantedGroup(
+                key, name, description, frozenset({self._plan.source}), identity, place, state, reason
+            )
         )
         return key
 
@@ -164,7 +168,9 @@ def declare_column(groups: Groups, source: str, memberships: Sequence[tuple[str,
         if key not in groups.by_key:
             reason = unfit(name)
             state = ASIDE if reason else ACTIVE
-            groups.add(WantedGroup(key, name, "", frozenset({source}), "", "the groups column", state, reason))
+            groups.add(
+                WantedGroup(key, name, "", frozenset({source}), "", "the groups column", state, reason)
+            )
         edges.append((ref, key, source))
     return edges
 
@@ -190,7 +196,9 @@ def joined(parts: Iterable[Groups], precedence: Sequence[str]) -> Groups:
     """Groupings of several sources as one: the same name joins memberships; the first of `precedence` describes it."""
     rank = {source: i for i, source in enumerate(precedence)}
     whole = Groups()
-    for part in sorted(parts, key=lambda part: min((_rank(group, rank) for group in part.by_key.values()), default=0)):
+    for part in sorted(
+        parts, key=lambda part: min((_rank(group, rank) for group in part.by_key.values()), default=0)
+    ):
         whole.read += part.read
         whole.handles.update(part.handles)
         for group in part.by_key.values():

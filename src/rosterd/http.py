@@ -131,8 +131,7 @@ class _Backend(httpcore.NetworkBackend):
     """Connects within the request's time, to each address of the host in turn, asked for anew every time."""
 
     def __init__(self, watch: _Watch, resolve: Resolver) -> None:
-        self._watch, self._resolve = watch, resolve
-        self._connect = httpcore.SyncBackend().connect_tcp
+        self._watch, self._resolve, self._connect = watch, resolve, httpcore.SyncBackend().connect_tcp
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *rest: Any, **options: Any

@@ -94,7 +94,11 @@ class PeoplePlan:
             *conditions,
         ]
         if self.logon.constant:
-            raise SettingsError("the logon is the same for everybody", where=where, hint="a template like {{ logon }} is meant")
+            raise SettingsError(
+                "the logon is the same for everybody",
+                where=where,
+                hint="a template like {{ logon }} is meant",
+            )
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -160,7 +164,9 @@ class PeopleMapper:
                 continue  # the same failure set the person aside
             if text and person[0][:1] != NO_KEY:
                 ref = ref_key(person[1], person[2])
-                found += [(name.strip(), ref) for name in text.split(self._rules.groups_separator) if name.strip()]
+                found += [
+                    (name.strip(), ref) for name in text.split(self._rules.groups_separator) if name.strip()
+                ]
         return found
 
     def _even(self, batch: Batch, problems: _Problems) -> Sequence[Sequence[Cell]]:
@@ -170,10 +176,15 @@ class PeopleMapper:
             return rows
         for i, row in enumerate(rows):
             if len(row) != width:
-                problems.aside(i, f"has {len(row)} fields where the header has {width}: is a separator or a quote missing?")
+                problems.aside(
+                    i,
+                    f"has {len(row)} fields where the header has {width}: is a separator or a quote missing?",
+                )
         return [[*row[:width], *[""] * (width - len(row))] for row in rows]
 
-    def _column(self, templates: Sequence[Template], rows: Sequence[Sequence[Cell]], problems: _Problems) -> list[str]:
+    def _column(
+        self, templates: Sequence[Template], rows: Sequence[Sequence[Cell]], problems: _Problems
+    ) -> list[str]:
         """The first template that is not empty, for every row."""
         out: list[str] | None = None
         for template in templates:
@@ -191,7 +202,14 @@ class PeopleMapper:
             return [template.text.strip()] * len(which)
         get = getter(template, self._attributes)
         if template.column is not None and not template.filters and len(which) == len(rows):
-            at = next((i for i, name in enumerate(self._attributes) if name.casefold() == template.attributes[0].casefold()), -1)
+            at = next(
+                (
+                    i
+                    for i, name in enumerate(self._attributes)
+                    if name.casefold() == template.attributes[0].casefold()
+                ),
+                -1,
+            )
             if at >= 0:
                 try:
                     return [row[at].strip() for row in rows]  # type: ignore[union-attr]  # tuples take the slower way
@@ -222,7 +240,11 @@ class PeopleMapper:
         for i, text in enumerate(texts):
             if self._identifier.fullmatch(text):
                 continue
-            if "ascii" in repair and (mended := anyascii(normalize("NFC", text))) and self._identifier.fullmatch(mended):
+            if (
+                "ascii" in repair
+                and (mended := anyascii(normalize("NFC", text)))
+                and self._identifier.fullmatch(mended)
+            ):
                 texts[i] = mended.lower() if "lower" in repair else mended
             else:
                 problems.aside(i, self._unfit(field, text))
@@ -283,10 +305,14 @@ class PeopleMapper:
                     else:
                         problems.aside(i, reason)
 
-    def _exclusions(self, batch: Batch, rows: Sequence[Sequence[Cell]], logons: list[str], problems: _Problems) -> None:
+    def _exclusions(
+        self, batch: Batch, rows: Sequence[Sequence[Cell]], logons: list[str], problems: _Problems
+    ) -> None:
         folded = [fold(text) for text in logons] if self._globs else []
         for text, matches in self._globs:
-            problems.exclude([i for i, logon in enumerate(folded) if matches(logon)], f'excluded by the rule "{text}"')
+            problems.exclude(
+                [i for i, logon in enumerate(folded) if matches(logon)], f'excluded by the rule "{text}"'
+            )
         for text, holds in self._excludes:
             problems.exclude(_true(holds, rows, problems), f'excluded by the rule "{text}"')
         if self._disabled is not None:
@@ -294,7 +320,9 @@ class PeopleMapper:
         elif self._rules.disabled == "exclude" and batch.disabled and any(batch.disabled):
             problems.exclude([i for i, off in enumerate(batch.disabled) if off], "disabled in the directory")
 
-    def _refs(self, batch: Batch, raw: list[str], domains: list[str], logons: list[str]) -> Sequence[str] | repeat[str]:
+    def _refs(
+        self, batch: Batch, raw: list[str], domains: list[str], logons: list[str]
+    ) -> Sequence[str] | repeat[str]:
         """How groups may name each entry where that cannot be told from its key or DN."""
         if not self._with_refs:
             return repeat("")
@@ -306,7 +334,9 @@ class PeopleMapper:
         return [
             ""
             if fold(was) == fold(now)
-            else "\0".join((ref_logon(source, was), ref_logon(source, now), ref_key(domain, was), ref_key(domain, now)))
+            else "\0".join(
+                (ref_logon(source, was), ref_logon(source, now), ref_key(domain, was), ref_key(domain, now))
+            )
             for was, now, domain in zip(raw, logons, domains, strict=True)
         ]
 
@@ -314,7 +344,9 @@ class PeopleMapper:
         state, reason = problems.verdict(i)
         key = wanted[0]
         if not wanted[1] or not wanted[2]:
-            shown = wanted[6] or hashlib.blake2b(repr(row).encode("utf-8", "replace"), digest_size=8).hexdigest()
+            shown = (
+                wanted[6] or hashlib.blake2b(repr(row).encode("utf-8", "replace"), digest_size=8).hexdigest()
+            )
             key = NO_KEY + f"{self._plan.source}\0{shown}\0{wanted[9]}".encode("utf-8", "replace")
         return (key, *wanted[1:8], state, wanted[9], reason, wanted[11])
 
@@ -348,7 +380,9 @@ class _Problems:
         return ACTIVE, self._warned[i]
 
 
-def _true(holds: Callable[[Sequence[Cell]], bool], rows: Sequence[Sequence[Cell]], problems: _Problems) -> list[int]:
+def _true(
+    holds: Callable[[Sequence[Cell]], bool], rows: Sequence[Sequence[Cell]], problems: _Problems
+) -> list[int]:
     found = []
     for i, row in enumerate(rows):
         try:

@@ -66,7 +66,11 @@ def nesting(edges: Iterable[list[Edge]], groups: Groups) -> tuple[Nesting, set[s
 
 
 def seats(
-    refs: Iterable[list[Ref]], edges: Iterable[list[Edge]], groups: Groups, nest: Nesting, flat: frozenset[str]
+    refs: Iterable[list[Ref]],
+    edges: Iterable[list[Edge]],
+    groups: Groups,
+    nest: Nesting,
+    flat: frozenset[str],
 ) -> Iterator[list[Seat]]:
     """Joins refs and edges. `flat`: sources that do not expand nested groups; there a group as member is reported."""
     for people, members in align(refs, edges):

@@ -64,7 +64,15 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 wish.progress(name, what, count)
 
             tools = Tools(
-                ledger, orbix.target, wish.stop, wish.clock, progress, wish.dry, tuple(wish.only), wish.confirm, wish.show
+                ledger,
+                orbix.target,
+                wish.stop,
+                wish.clock,
+                progress,
+                wish.dry,
+                tuple(wish.only),
+                wish.confirm,
+                wish.show,
             )
             outcome = run_customer(job, tools)
             documents[job.name] = outcome.document
@@ -86,13 +94,19 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
     """The customers asked for, or all. Raises SettingsError for a name the settings do not have."""
     unknown = [name for name in names if name not in settings.customers]
     if unknown:
-        raise SettingsError(f"no customer {unknown[0]!r}", hint=f"the settings have {', '.join(sorted(settings.customers))}")
+        raise SettingsError(
+            f"no customer {unknown[0]!r}", hint=f"the settings have {', '.join(sorted(settings.customers))}"
+        )
     return [name for name in settings.customers if not names or name in names]
 
 
 def _untouched(problem: RosterdError | None) -> dict[str, Any]:
     """The document of a customer whose run did not start."""
-    reason = f"{problem}" + (f" ({problem.hint})" if problem.hint else "") if problem else "stopped before its turn"
+    reason = (
+        f"{problem}" + (f" ({problem.hint})" if problem.hint else "")
+        if problem
+        else "stopped before its turn"
+    )
     return {
         "outcome": "failed" if problem else "done",
         "exit_code": problem.exit_code if problem else 0,

@@ -51,7 +51,9 @@ def _wanted(terms: Terms, sources: Sequence[Gathered], emails: SharedEmails) -> 
 
 
 def _unshared(terms: Terms, person: Wanted, shared: dict[str, list[str]]) -> Wanted:
-    others = shared.get(person[4].casefold()) if person[5] in terms.aside_shared and person[8] == ACTIVE else None
+    others = (
+        shared.get(person[4].casefold()) if person[5] in terms.aside_shared and person[8] == ACTIVE else None
+    )
     if others is None:
         return person
     reason = f"shares the address {person[4]} with {', '.join(o for o in others if o != f'{person[1]}//{person[2]}')}"
@@ -66,7 +68,9 @@ def _count(plan: Plan, person: Wanted, number: int = 0) -> None:
         plan.reasons["excluded"][person[10]] += 1
         return
     tally.set_aside += 1
-    key = person[0].rpartition(b"\0")[0] if person[0].startswith(NO_KEY) else person[0]  # without its line number
+    key = (
+        person[0].rpartition(b"\0")[0] if person[0].startswith(NO_KEY) else person[0]
+    )  # without its line number
     key += f"\0{number}".encode() if number else b""
     plan.problem("set_aside", PERSON, key, _shown(person), person[10], _at(person))
 
@@ -89,7 +93,12 @@ def _slice(
         if change is None:
             continue
         refusal = standing.get(change.key)
-        if refusal and refusal[0] == change.content and refusal[2] >= terms.retry_before and change.op != GONE:
+        if (
+            refusal
+            and refusal[0] == change.content
+            and refusal[2] >= terms.retry_before
+            and change.op != GONE
+        ):
             tally.refused += 1
             refused.add(change.key)
             plan.problem("refused", PERSON, change.key, change.shown, refusal[1], _at(person))
@@ -109,7 +118,13 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
     """The change for one wanted record that differs from the ledger, or None after counting it."""
     tally = plan.tallies[PERSON]
     state = person[8]
-    if old is not None and old[5] in terms.frozen and person[5] != old[5] and is_active(old[8]) and state != OUT:
+    if (
+        old is not None
+        and old[5] in terms.frozen
+        and person[5] != old[5]
+        and is_active(old[8])
+        and state != OUT
+    ):
         reason = f"belongs to the source {old[5]}, which could not be read"
         _count(plan, (*person[:8], ASIDE, person[9], reason, person[11]))
         return None
@@ -134,7 +149,9 @@ def _gone(row: Known) -> Change:
     return Change(GONE, PERSON, row[0], f"{row[1]}//{row[2]}", row[1:5], None, row[5:8])
 
 
-def _drop_refusals(plan: Plan, standing: Mapping[bytes, object], refused: set[bytes], changes: list[Change]) -> None:
+def _drop_refusals(
+    plan: Plan, standing: Mapping[bytes, object], refused: set[bytes], changes: list[Change]
+) -> None:
     """A refusal whose record is gone, or has become what the target has, no longer stands."""
     changing = {change.key for change in changes if change.op != GONE}
     over = [key for key in standing if key not in refused and key not in changing]

@@ -32,7 +32,9 @@ class _Count:
 def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, groups: Groups) -> None:
     """Fills the plan's groupings and seats: tallies, changes, departures, problems, facts."""
     known = {row[0]: row for row in ledger.groups(terms.binding)}
-    names = {key: row[1] for key, row in known.items()} | {key: group.name for key, group in groups.by_key.items()}
+    names = {key: row[1] for key, row in known.items()} | {
+        key: group.name for key, group in groups.by_key.items()
+    }
     count, draft = _Count(), ChangeLog()
     judge = Judge(terms, ledger, SEAT)
     for ours, old in align(unique_seats(merged([plan.seats_wanted])), ledger.seats(terms.binding)):
@@ -96,7 +98,9 @@ def _slice(
     plan.gone.add(departing)
 
 
-def _decide(terms: Terms, plan: Plan, seat: Seat, row: KnownSeat | None, names: dict[bytes, str]) -> Change | None:
+def _decide(
+    terms: Terms, plan: Plan, seat: Seat, row: KnownSeat | None, names: dict[bytes, str]
+) -> Change | None:
     key, sources, state, who, reason = seat
     tally = plan.tallies[SEAT]
     known = row[2] if row else None
@@ -136,7 +140,12 @@ def _frozen(sources: str, terms: Terms) -> bool:
 
 
 def _groups(
-    terms: Terms, ledger: PlanningLedger, plan: Plan, groups: Groups, known: dict[bytes, KnownGroup], count: _Count
+    terms: Terms,
+    ledger: PlanningLedger,
+    plan: Plan,
+    groups: Groups,
+    known: dict[bytes, KnownGroup],
+    count: _Count,
 ) -> dict[bytes, str]:
     """Decides every grouping; gives those whose seats are not sent, with why (REFUSED, or set aside)."""
     aside: dict[bytes, str] = {}
@@ -153,7 +162,9 @@ def _groups(
         if reason:
             tally.set_aside += 1
             aside[key] = ASIDE
-            plan.problem("set_aside", GROUP, key, group.name or f"{min(group.sources)} {group.place}", reason, "")
+            plan.problem(
+                "set_aside", GROUP, key, group.name or f"{min(group.sources)} {group.place}", reason, ""
+            )
         elif change and refusal and refusal[0] == change.content and refusal[2] >= terms.retry_before:
             tally.refused += 1
             aside[key] = REFUSED
@@ -184,7 +195,11 @@ def _unsendable(terms: Terms, group: WantedGroup, row: KnownGroup | None, count:
     settled = row is not None and row[5] == ACTIVE
     if members == 0 and not settled:
         return "nobody who can be delivered is in it"
-    news = count.changed[group.key] or not settled or (row and (group.name, group.description) != (row[1], row[2]))
+    news = (
+        count.changed[group.key]
+        or not settled
+        or (row and (group.name, group.description) != (row[1], row[2]))
+    )
     if members > MEMBERS and not terms.additive and news:
         return (
             f'has {members:,} people, more than the {MEMBERS:,} of one request: set `membership = "additive"`'

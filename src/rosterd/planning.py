@@ -21,7 +21,9 @@ from rosterd.plan_seats import plan_groups_and_seats
 from rosterd.roster import Sorter, merged
 
 
-def make_plan(terms: Terms, ledger: PlanningLedger, sources: Sequence[Gathered], emails: SharedEmails) -> Plan:
+def make_plan(
+    terms: Terms, ledger: PlanningLedger, sources: Sequence[Gathered], emails: SharedEmails
+) -> Plan:
     """Plans one customer. `sources` are those that were read whole; the others stand in `terms.frozen`."""
     plan = Plan(whole=not terms.frozen)
     groups = joined([source.groups for source in sources], terms.precedence)

@@ -29,7 +29,9 @@ class PushLedger(Protocol):
     """What the push writes; see ledger.sqlite."""
 
     def room(self) -> None: ...
-    def sending(self, run: int, binding: int, kind: str, records: Sequence[Any], count: int, now: float) -> int: ...
+    def sending(
+        self, run: int, binding: int, kind: str, records: Sequence[Any], count: int, now: float
+    ) -> int: ...
     def acknowledge(
         self, run: int, binding: int, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]],
         now: float,
@@ -37,7 +39,9 @@ class PushLedger(Protocol):
     def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None: ...
     def learn_size(self, binding: int, kind: str, size: int) -> None: ...
     def acknowledged(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, Person]: ...
-    def refusals(self, binding: int, kind: str, low: bytes, high: bytes) -> dict[bytes, tuple[str, str, float]]: ...
+    def refusals(
+        self, binding: int, kind: str, low: bytes, high: bytes
+    ) -> dict[bytes, tuple[str, str, float]]: ...
     def seats_of(self, binding: int, group: bytes, most: int) -> list[bytes]: ...
     def people(self, binding: int) -> Iterator[list[Known]]: ...
     def groups(self, binding: int) -> list[tuple[bytes, str, str, str, str, str]]: ...
@@ -127,7 +131,9 @@ class PeopleRequest:
         self.batch = self.delivery.begin(PERSON, people, len(people))
 
     def send(self) -> Answer:
-        return self.delivery.target.upsert_people([Person(change.key, *(change.after or ())) for change in self.changes])
+        return self.delivery.target.upsert_people(
+            [Person(change.key, *(change.after or ())) for change in self.changes]
+        )
 
     def fail(self, error: RosterdError) -> None:
         self.delivery.fail(self.batch, error)
@@ -138,10 +144,14 @@ class PeopleRequest:
                 self._accepted(refused)
                 return []
             case AllInvalid(message=message):
-                self.delivery.ledger.failed(self.batch, self.delivery.binding, message, self.delivery.clock(), doubt=False)
+                self.delivery.ledger.failed(
+                    self.batch, self.delivery.binding, message, self.delivery.clock(), doubt=False
+                )
                 return self._invalid(message)
             case TooLarge():
-                self.delivery.ledger.failed(self.batch, self.delivery.binding, "too large", self.delivery.clock(), doubt=False)
+                self.delivery.ledger.failed(
+                    self.batch, self.delivery.binding, "too large", self.delivery.clock(), doubt=False
+                )
                 return self._too_large()
             case Mismatch(message=message, partly=partly):
                 return self._mismatch(message, partly)
@@ -149,7 +159,9 @@ class PeopleRequest:
 
     def _accepted(self, named: Mapping[bytes, str]) -> None:
         refused = [(change, named[change.key]) for change in self.changes if change.key in named]
-        self.delivery.record(self.batch, [change for change in self.changes if change.key not in named], refused)
+        self.delivery.record(
+            self.batch, [change for change in self.changes if change.key not in named], refused
+        )
         self.delivery.progress("people sent", len(self.changes))
         if self.tree is not None:
             self.tree.open -= 1
@@ -203,7 +215,8 @@ class PeopleRequest:
     def _halves(self, tree: Tree | None, *, isolated: bool) -> list[Sendable]:
         middle = (len(self.changes) + 1) // 2
         return [
-            PeopleRequest(self.delivery, part, tree, isolated) for part in (self.changes[:middle], self.changes[middle:])
+            PeopleRequest(self.delivery, part, tree, isolated)
+            for part in (self.changes[:middle], self.changes[middle:])
         ]
 
 

@@ -77,7 +77,9 @@ class Slices:
 
     def part(self, number: int) -> Part:
         group, place = self.list[number]
-        return Part(group, [(key, Change(*change) if change else None) for key, change in self._spill.read(place)])
+        return Part(
+            group, [(key, Change(*change) if change else None) for key, change in self._spill.read(place)]
+        )
 
     def requests(self, size: int) -> list[list[int]]:
         """Slice numbers by request; groupings are in key order, and so are their slices."""
@@ -113,7 +115,9 @@ class GroupRequest:
         return self.delivery.target.upsert_groups(self.groupings())
 
     def groupings(self) -> list[Grouping]:
-        return [Grouping(part.group, *self._grouping(part), tuple(part.people.values())) for part in self.parts]
+        return [
+            Grouping(part.group, *self._grouping(part), tuple(part.people.values())) for part in self.parts
+        ]
 
     def _grouping(self, part: Part) -> tuple[str, str]:
         return self.delivery.plan.group_rows[part.group]
@@ -131,7 +135,9 @@ class GroupRequest:
                 delivery.ledger.failed(self.batch, delivery.binding, message, delivery.clock(), doubt=False)
                 return self._invalid(message)
             case TooLarge():
-                delivery.ledger.failed(self.batch, delivery.binding, "too large", delivery.clock(), doubt=False)
+                delivery.ledger.failed(
+                    self.batch, delivery.binding, "too large", delivery.clock(), doubt=False
+                )
                 return self._too_large()
             case Mismatch(message=message, partly=partly):
                 return self._mismatch(message, partly)
@@ -161,7 +167,9 @@ class GroupRequest:
         """The grouping itself was refused: its members' fate is unknown, so none of them counts as accepted."""
         own = self.slices.changes.pop(part.group, None)
         told = [(own, reason)] if own else []
-        carried = [change for key, change in part.rows if change and key[len(part.group) + 1 :] in part.people]
+        carried = [
+            change for key, change in part.rows if change and key[len(part.group) + 1 :] in part.people
+        ]
         return told + [(change, f"the grouping was refused: {reason}") for change in carried]
 
     def _again(self, key: bytes, part: Part) -> Change:
@@ -267,7 +275,9 @@ def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
     missing = [change for key, change in part.rows if change and key[len(part.group) + 1 :] not in have]
     if missing:
         refused = delivery.ledger.refusals(delivery.binding, PERSON, keys[0], keys[-1])
-        delivery.tally(SEAT).refuse(sum(1 for change in missing if change.key[len(part.group) + 1 :] in refused))
+        delivery.tally(SEAT).refuse(
+            sum(1 for change in missing if change.key[len(part.group) + 1 :] in refused)
+        )
     if part.people:
         return part
     own = slices.changes.get(part.group)
@@ -275,6 +285,8 @@ def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
         tally = delivery.tally(GROUP)
         tally.unsent -= 1
         tally.set_aside += 1
-        delivery.plan.problem("set_aside", GROUP, part.group, own.shown, "none of its people could be delivered", "")
+        delivery.plan.problem(
+            "set_aside", GROUP, part.group, own.shown, "none of its people could be delivered", ""
+        )
         del slices.changes[part.group]
     return None

@@ -38,7 +38,10 @@ class Spill(Generic[Row]):
 
     def write(self, rows: list[Row]) -> tuple[int, int]:
         # By columns: most of a person's twelve items are the same for a whole block and are written once.
-        columns = [(col[0], None) if col.count(col[0]) == len(col) else (None, col) for col in zip(*rows, strict=True)]
+        columns = [
+            (col[0], None) if col.count(col[0]) == len(col) else (None, col)
+            for col in zip(*rows, strict=True)
+        ]
         data = marshal.dumps((len(rows), columns), _MARSHAL)
         try:
             if self._file is None:
@@ -59,7 +62,9 @@ class Spill(Generic[Row]):
     def read(self, place: tuple[int, int]) -> list[Row]:
         assert self._file is not None
         count, columns = marshal.loads(os.pread(self._file.fileno(), place[1], place[0]))  # noqa: S302 - our own file
-        rows: list[Any] = list(zip(*[repeat(same, count) if col is None else col for same, col in columns], strict=True))
+        rows: list[Any] = list(
+            zip(*[repeat(same, count) if col is None else col for same, col in columns], strict=True)
+        )
         return rows
 
     def close(self) -> None:
@@ -84,7 +89,9 @@ class Sorter(Generic[Row]):
         self.count += len(rows)
         if len(self._rows) >= self._run:
             self._rows.sort()
-            self.runs.append([self._spill.write(self._rows[i : i + BLOCK]) for i in range(0, len(self._rows), BLOCK)])
+            self.runs.append(
+                [self._spill.write(self._rows[i : i + BLOCK]) for i in range(0, len(self._rows), BLOCK)]
+            )
             self._rows = []
 
     def blocks(self) -> list[Iterator[list[Row]]]:

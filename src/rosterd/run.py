@@ -91,7 +91,9 @@ class Outcome:
         """Why it did not end well, or what to know when it did; None when there is nothing to say."""
         if self.paused is not None:
             return f"paused: {self.paused}"
-        sentences = [f"{problem}" + (f" ({problem.hint})" if problem.hint else "") for problem in self.problems]
+        sentences = [
+            f"{problem}" + (f" ({problem.hint})" if problem.hint else "") for problem in self.problems
+        ]
         sentences += list(self.verdict.reasons) if self.held else []
         return "; ".join(sentences + self.notes) or None
 
@@ -196,12 +198,23 @@ def _account(tools: Tools, outcome: Outcome, binding: int) -> list[dict[str, Any
         ledger.drop_refusals(binding, ((kind, key) for _, kind, key in plan.dropped_rows()))
     listed, news = told_or_new(plan, ledger, binding)
     outcome.news = news
-    if not tools.dry and plan.digest and not tools.only and not outcome.stopped and outcome.exit_code in (0, 3):
+    if (
+        not tools.dry
+        and plan.digest
+        and not tools.only
+        and not outcome.stopped
+        and outcome.exit_code in (0, 3)
+    ):
         ledger.tell(binding, plan.set_aside_rows(), tools.clock())
     return listed
 
 
 def _document(outcome: Outcome, listed: list[dict[str, Any]]) -> None:
     outcome.document = customer_document(
-        outcome.plan, outcome.exit_code, outcome.reason, outcome.requests, listed, sources=dict(outcome.sources)
+        outcome.plan,
+        outcome.exit_code,
+        outcome.reason,
+        outcome.requests,
+        listed,
+        sources=dict(outcome.sources),
     )

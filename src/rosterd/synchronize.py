@@ -7,12 +7,12 @@ Otherwise the upserts go as usual, departures are only reported, and the reason 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rosterd.core.batches import GROUPINGS, MEMBERS, PEOPLE
 from rosterd.core.outcome import Accepted, Answer
 from rosterd.core.people import NUL, Grouping, Person
-from rosterd.core.plan import GONE, GROUP, PERSON, SEAT, Change, is_active
+from rosterd.core.plan import GROUP, PERSON, SEAT, Change, is_active
 from rosterd.errors import RosterdError, TargetError
 from rosterd.push import Delivery
 
@@ -28,7 +28,11 @@ def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
         return False  # nothing to delete: upserts do, and cannot delete what somebody else created
     people = _whole_set(delivery, gone, changes) if plan.whole and plan.people.count <= PEOPLE else None
     if people is None or len(people) > PEOPLE:
-        why = "a source could not be read" if not plan.whole else f"the people do not fit one request of {PEOPLE:,}"
+        why = (
+            "a source could not be read"
+            if not plan.whole
+            else f"the people do not fit one request of {PEOPLE:,}"
+        )
         notes.append(f"not synchronized, so {len(gone):,} people who left stay in Orbix: {why}")
         return False
     batch = delivery.begin(PERSON, [(person.domain, person.logon) for person in people], len(people))
@@ -45,7 +49,9 @@ def _whole_set(delivery: Delivery, gone: Sequence[Change], changes: Sequence[Cha
     leaving = {change.key for change in gone}
     people: dict[bytes, Person] = {}
     for page in delivery.ledger.people(delivery.binding):
-        people.update((row[0], Person(*row[:5])) for row in page if is_active(row[8]) and row[0] not in leaving)
+        people.update(
+            (row[0], Person(*row[:5])) for row in page if is_active(row[8]) and row[0] not in leaving
+        )
         if len(people) > PEOPLE:
             return None
     people.update((change.key, Person(change.key, *(change.after or ()))) for change in changes)
@@ -58,21 +64,29 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     gone = [change for change in delivery.chosen(plan.gone) if change.kind in (GROUP, SEAT)]
     if not gone:
         return False
-    changes = [*delivery.chosen(plan.groups), *delivery.chosen(plan.seats)] if plan.seats.count <= PEOPLE else []
-    groupings = _whole_groupings(delivery, gone, changes) if plan.whole and plan.seats.count <= PEOPLE else None
+    changes = (
+        [*delivery.chosen(plan.groups), *delivery.chosen(plan.seats)] if plan.seats.count <= PEOPLE else []
+    )
+    groupings = (
+        _whole_groupings(delivery, gone, changes) if plan.whole and plan.seats.count <= PEOPLE else None
+    )
     if groupings is None:
         limit = f"{GROUPINGS} groupings of {MEMBERS:,} people do not hold them"
         why = "a source could not be read" if not plan.whole else limit
         notes.append(f"not synchronized, so {len(gone):,} lost seats and groupings stay in Orbix: {why}")
         return False
-    records = [[group.name, [(person.domain, person.logon) for person in group.people]] for group in groupings]
+    records = [
+        [group.name, [(person.domain, person.logon) for person in group.people]] for group in groupings
+    ]
     batch = delivery.begin(GROUP, records, len(groupings))
     answer = _asked(delivery, batch, lambda: delivery.target.synchronize_groups(groupings))
     carried = {(group.key, person.key) for group in groupings for person in group.people}
     accepted, refused = [], []
     for change in changes:
         group, _, person = change.key.partition(NUL)
-        reason = answer.refused.get(group) or (answer.seats.get((group, person)) if change.kind == SEAT else None)
+        reason = answer.refused.get(group) or (
+            answer.seats.get((group, person)) if change.kind == SEAT else None
+        )
         if change.kind == SEAT and (group, person) not in carried:
             continue
         if reason is None:
@@ -84,7 +98,9 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     return True
 
 
-def _whole_groupings(delivery: Delivery, gone: Sequence[Change], changes: Sequence[Change]) -> list[Grouping] | None:
+def _whole_groupings(
+    delivery: Delivery, gone: Sequence[Change], changes: Sequence[Change]
+) -> list[Grouping] | None:
     """All groupings as they are to be, with every acknowledged member; None when they do not fit one request."""
     plan, leaving = delivery.plan, {change.key for change in gone}
     rows = {row[0]: (row[1], row[2]) for row in delivery.ledger.groups(delivery.binding) if is_active(row[5])}
@@ -101,29 +117,28 @@ def _whole_groupings(delivery: Delivery, gone: Sequence[Change], changes: Sequen
     groupings = []
     for key in sorted(rows):
         have = {seat[len(key) + 1 :] for seat in delivery.ledger.seats_of(delivery.binding, key, 2 * MEMBERS)}
-        members = sorted((have | new[key]) - {gone_key[len(key) + 1 :] for gone_key in leaving if gone_key.startswith(key + NUL)})
+        members = sorted(
+            (have | new[key])
+            - {gone_key[len(key) + 1 :] for gone_key in leaving if gone_key.startswith(key + NUL)}
+        )
         if len(members) > MEMBERS:
             return None
         people = delivery.ledger.acknowledged(delivery.binding, members) if members else {}
-        if set(members) - people.keys() & have:
-            pass  # somebody who is kept but refused in a new form keeps nothing here: see the notes of the page
-        groupings.append(Grouping(key, *rows[key], tuple(people[person] for person in members if person in people)))
+        groupings.append(
+            Grouping(key, *rows[key], tuple(people[person] for person in members if person in people))
+        )
     return groupings
 
 
-def _asked(delivery: Delivery, batch: int, ask: object) -> Accepted:
+def _asked(delivery: Delivery, batch: int, ask: Callable[[], Answer]) -> Accepted:
     """One try; anything but a plain answer leaves the batch in doubt."""
-    assert callable(ask)
     try:
-        answer: Answer = ask()
+        answer = ask()
     except RosterdError as error:
         delivery.fail(batch, error)
         raise
     if isinstance(answer, Accepted):
         return answer
-    error = TargetError(_ODD, hint="the upserts go with the next run if you set leavers = \"report\"", maybe_applied=True)
-    delivery.fail(batch, error)
-    raise error
-
-
-__all__ = ["GONE", "synchronize_groups", "synchronize_people"]
+    odd = TargetError(_ODD, hint='with leavers = "report" the upserts go as usual', maybe_applied=True)
+    delivery.fail(batch, odd)
+    raise odd

@@ -71,6 +71,7 @@ class TestRules:
             (user("a b"), "Logon is not valid."),
             (user("a\n"), "Logon is not valid."),
             (user("a//b"), "Logon is not valid."),
+            (user("a\nACME//b"), "Logon is not valid."),
             ({"Logon": None, "Domain": "ACME"}, "Logon is not valid."),
             ({"Logon": "a", "Domain": "A+B"}, "Domain is not valid."),
             (user("a", Name=""), "Name is not valid."),
@@ -80,6 +81,7 @@ class TestRules:
             (user("a", Email="a@b"), "E-mail is not valid."),
             (user("a", Email="á@b.com"), "E-mail is not valid."),
             (user("a", Email="a@b.com\n"), "E-mail is not valid."),
+            (user("a", Email="a@b.com\nc@d.com"), "E-mail is not valid."),
         ],
     )
     def test_a_bad_record_is_refused_and_the_good_one_taken(
@@ -142,7 +144,9 @@ class TestRules:
         assert "3400" not in answer["errors"]
         assert server.world.holdings == {}
 
-    @pytest.mark.parametrize("body", [b"", b"{", b"[NaN]", b'{"Client":"\xe9"}', b"[" * 100_000])
+    @pytest.mark.parametrize(
+        "body", [b"", b"{", b'{"Client":"ABC","Users":NaN}', b'{"Client":"\xe9"}', b"[" * 100_000]
+    )
     def test_what_is_not_json_is_refused(self, caller: Caller, body: bytes) -> None:
         status, answer = caller.raw(USERS, body)
         assert (status, list(json.loads(answer)["errors"])) == (400, ["$"])

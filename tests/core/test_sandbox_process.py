@@ -138,6 +138,7 @@ class TestServer:
         ):
             connection.sendall(sent)
             assert connection.recv(4096).startswith(f"HTTP/1.1 {status} ".encode())
+            assert status != 200 or connection.recv(4096) == b""  # asked to close
 
     def test_two_requests_in_one_packet(self) -> None:
         one = b"GET /_sandbox/counts HTTP/1.1\r\n\r\n"

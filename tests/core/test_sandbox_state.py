@@ -30,15 +30,19 @@ class TestMembership:
     @pytest.mark.parametrize(
         ("switches", "members"),
         [
-            (Switches(membership="additive"), {"A": ["acme//a", "acme//b"], "B": ["acme//a"]}),
-            (Switches(membership="replacing"), {"A": ["acme//b"], "B": ["acme//a"]}),
+            (Switches(membership="additive"), {"A": ["acme//a", "acme//b", "acme//c"], "B": ["acme//a"]}),
+            (Switches(membership="replacing"), {"A": ["acme//b", "acme//c"], "B": ["acme//a"]}),
         ],
     )
     def test_a_second_request(self, switches: Switches, members: dict[str, list[str]]) -> None:
-        first, second = groups_of(A=[user("a")], B=[user("a")]), groups_of(A=[user("b")])
+        first, second = (
+            groups_of(A=[user("a"), user("b")], B=[user("a")]),
+            groups_of(A=[user("b"), user("c")]),
+        )
         world, _ = answered(switches, (GROUPS, first), (GROUPS, second))
         assert world.members("ABC") == members
-        assert sorted(world.users("ABC")) == ["acme//a", "acme//b"]
+        assert sorted(world.users("ABC")) == ["acme//a", "acme//b", "acme//c"]
+        assert [held.times for held in world.holdings["sandbox", "ABC"].groupings.values()] == [2, 1]
 
 
 class TestSynchronize:
@@ -139,11 +143,12 @@ class TestDesk:
         script = "<script>alert(1)</script>"
         caller.call(GROUPS, groups_of(**{script: [user("a", Name=script)]}))
         server.faults.add(fault("refuse", logon=script))
+        server.world.accept(script, "ABC", [("grouping", "G", None)])
         caller.send("GET", f"/{script}")
         status, page, headers = caller.send("GET", "/_sandbox/")
         assert status == 200
         assert b"<script" not in page
-        assert page.count(b"&lt;script&gt;") == 4
+        assert page.count(b"&lt;script&gt;") == 6
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
 
     def test_unknown_pages(self, caller: Caller) -> None:

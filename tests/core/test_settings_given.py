@@ -221,6 +221,22 @@ def test_two_names_for_one_setting(tmp_path: Path) -> None:
     assert "environment ROSTERD_orbix__tenant: sets what ROSTERD_ORBIX__TENANT sets too" in said
 
 
+def test_a_name_with_two_meanings(tmp_path: Path) -> None:
+    text = (
+        SMALL
+        + """
+[customers.acme.autodesk]
+client_id = "x"
+[customers.acme.printers]
+base_url = "https://printers.example.com"
+registrations = { x1 = { group = "a" }, X1 = { group = "b" } }
+"""
+    )
+    said = refusal(tmp_path, text, {"ROSTERD_CUSTOMERS__ACME__PRINTERS__REGISTRATIONS__X1__GROUP": "c"})
+    path = "customers.acme.printers.registrations"
+    assert f"may mean {path}.x1.group or {path}.X1.group" in said
+
+
 def test_lists_and_tables_are_json(tmp_path: Path) -> None:
     environ = {
         "ROSTERD_REPORTS__FORMATS": "[json]",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ValidationError
 from tests.core.settings_kit import LDAP, SMALL, changed, loaded, refusal
 
-from rosterd.settings import CustomerSettings
+from rosterd.orbix.settings import OrbixSettings
+from rosterd.settings import CustomerSettings, Settings
 from rosterd.sources.settings import CsvSettings, LdapSettings
 
 # Lines are put in front of these, each into its own table.
@@ -407,6 +409,14 @@ def test_consoles_that_are_refused(tmp_path: Path, lines: str, said: str) -> Non
 )
 def test_consoles(tmp_path: Path, lines: str) -> None:
     loaded(tmp_path, f"[console]\n{lines}\n{SMALL}")
+
+
+@pytest.mark.parametrize("model", [OrbixSettings, CsvSettings, Settings])
+def test_errors_of_the_classes_hold_no_input(model: type[BaseModel]) -> None:
+    """Whoever logs such an error logs no secret."""
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate({"client_secret": "canary\n", "path": {"canary": 1}, "orbix": "canary"})
+    assert "canary" not in str(caught.value)
 
 
 def test_settings_do_not_change(tmp_path: Path) -> None:

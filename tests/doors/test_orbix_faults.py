@@ -9,7 +9,17 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from tests.doors.scripted import Play, Scripted, aimed, grouping, http, ok, people, person, token_body
+from tests.doors.scripted import (
+    Play,
+    Scripted,
+    aimed,
+    grouping,
+    http,
+    ok,
+    people,
+    person,
+    token_body,
+)
 
 from rosterd.core.outcome import Accepted, TooLarge
 from rosterd.errors import CredentialsError, Stopped, TargetError

@@ -75,8 +75,9 @@ def test_when_an_early_renewal_fails_the_old_token_serves_to_its_end() -> None:
 @pytest.mark.parametrize(
     ("told", "life"),
     [
-        ("7200", 7200.0), (59.5, 59.5), (-1, 30.0), (0, 30.0), (1e300, 86400.0), (10**400, 86400.0), (None, 600.0),
-        (True, 600.0), ("soon", 600.0), ([], 600.0), ("-5", 600.0), (float("nan"), 600.0), (float("inf"), 86400.0),
+        ("7200", 7200.0), (59.5, 59.5), (-1, 30.0), (0, 30.0), (1e300, 86400.0), (10**400, 86400.0),
+        (None, 600.0), (True, 600.0), ("soon", 600.0), ([], 600.0), ("-5", 600.0), (float("nan"), 600.0),
+        (float("inf"), 86400.0),
     ],
 )  # fmt: skip
 def test_odd_lives_are_survived(told: object, life: float) -> None:
@@ -92,7 +93,8 @@ def test_a_missing_life_is_ten_minutes() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "", "null", "[]", "<html>", "{}", '{"access_token":null}', '{"access_token":""}', '{"access_token":7}',
+        "", "null", "[]", "<html>", "{}", '{"access_token":null}', '{"access_token":""}',
+        '{"access_token":7}',
         '{"access_token":"a\\r\\nTenant: other"}', '{"access_token":"é"}', '{"access_token":"a b"}',
         '{"access_token":"t","token_type":"mac"}', "[" * 100_000, '{"access_token":"' + "a" * 20_000 + '"}',
     ],

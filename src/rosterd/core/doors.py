@@ -20,7 +20,9 @@ class Proof(NamedTuple):
 
     entries: int
     pages: int
-    detail: str  # "people.csv, 1,204 lines, unchanged while read" / "ldaps://dc1, 21 pages, last cookie empty"
+    detail: (
+        str  # "people.csv, 1,204 lines, unchanged while read" / "ldaps://dc1, 21 pages, last cookie empty"
+    )
     warnings: tuple[str, ...] = ()
 
 

@@ -98,7 +98,13 @@ class Tally:
     def balanced(self) -> bool:
         """Promise P7: every record is in exactly one bucket."""
         return self.read == (
-            self.created + self.updated + self.unchanged + self.refused + self.set_aside + self.excluded + self.unsent
+            self.created
+            + self.updated
+            + self.unchanged
+            + self.refused
+            + self.set_aside
+            + self.excluded
+            + self.unsent
         )
 
     def acknowledged(self, op: str, count: int = 1) -> None:

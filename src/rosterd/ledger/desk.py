@@ -65,9 +65,13 @@ class Desk(Reader):
         known = self._rows("SELECT id FROM plan WHERE binding = ? AND digest = ?", (binding, digest))
         with self._writing():
             if known:
-                self._db.execute("UPDATE plan SET reasons = ? WHERE id = ?", (json.dumps(list(reasons)), known[0][0]))
+                self._db.execute(
+                    "UPDATE plan SET reasons = ? WHERE id = ?", (json.dumps(list(reasons)), known[0][0])
+                )
                 return
-            old = self._rows("SELECT id FROM plan WHERE binding = ? AND (approved IS NULL OR expires < ?)", (binding, now))
+            old = self._rows(
+                "SELECT id FROM plan WHERE binding = ? AND (approved IS NULL OR expires < ?)", (binding, now)
+            )
             for (plan,) in old:
                 self._db.execute("DELETE FROM plan_change WHERE plan = ?", (plan,))
                 self._db.execute("DELETE FROM plan WHERE id = ?", (plan,))
@@ -89,7 +93,19 @@ class Desk(Reader):
             (binding,),
         )
         plans = [
-            HeldPlan(plan, of, client, digest, made, json.loads(reasons), json.loads(counts), bool(pilot), approved, expires, left)
+            HeldPlan(
+                plan,
+                of,
+                client,
+                digest,
+                made,
+                json.loads(reasons),
+                json.loads(counts),
+                bool(pilot),
+                approved,
+                expires,
+                left,
+            )
             for plan, of, client, digest, made, reasons, counts, pilot, approved, expires, left in rows
         ]
         return [plan for plan in plans if plan.expires is None or plan.expires > now]
@@ -109,7 +125,9 @@ class Desk(Reader):
     def approve(self, plan: HeldPlan, now: float, expires: float) -> None:
         """Lets exactly the listed changes go, until they are delivered or the approval expires."""
         with self._writing():
-            self._db.execute("UPDATE plan SET approved = ?, expires = ? WHERE id = ?", (now, expires, plan.id))
+            self._db.execute(
+                "UPDATE plan SET approved = ?, expires = ? WHERE id = ?", (now, expires, plan.id)
+            )
             if not plan.pilot:
                 self._db.execute("UPDATE binding SET approved = 1 WHERE id = ?", (plan.binding,))
 
@@ -122,7 +140,9 @@ class Desk(Reader):
         sql = "SELECT 1 FROM plan WHERE binding = ? AND approved IS NOT NULL AND expires > ? LIMIT 1"
         return bool(self._rows(sql, (binding, now)))
 
-    def approvals(self, binding: int, kind: str, low: bytes, high: bytes, now: float) -> set[tuple[bytes, str]]:
+    def approvals(
+        self, binding: int, kind: str, low: bytes, high: bytes, now: float
+    ) -> set[tuple[bytes, str]]:
         """(key, change) pairs that are approved, in a range of keys."""
         rows = self._rows(
             "SELECT c.key, c.change FROM plan p JOIN plan_change c ON c.plan = p.id"
@@ -139,20 +159,26 @@ class Desk(Reader):
             " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT 4096"
         )
         for page in self._pages_of(people, binding):
-            yield from (Leaver(PERSON, key, shown, name, email, "", at, bool(odd)) for key, shown, name, email, at, odd in page)
+            yield from (
+                Leaver(PERSON, key, shown, name, email, "", at, bool(odd))
+                for key, shown, name, email, at, odd in page
+            )
         groups = (
             f"SELECT key, name, '', '', {since}, source = '' FROM grouping t"
             " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT 4096"
         )
         for page in self._pages_of(groups, binding):
-            yield from (Leaver(GROUP, key, name, "", "", name, at, bool(odd)) for key, name, _, _, at, odd in page)
-        seats = (
-            f"SELECT key, {since}, source = '' FROM seat t WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT 4096"
-        )
+            yield from (
+                Leaver(GROUP, key, name, "", "", name, at, bool(odd)) for key, name, _, _, at, odd in page
+            )
+        seats = f"SELECT key, {since}, source = '' FROM seat t WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT 4096"
         for page in self._pages_of(seats, binding):
             for key, at, odd in page:
                 group, _, person = key.partition(b"\0")
-                names = self._rows("SELECT name FROM grouping WHERE binding = ? AND key = ? AND state <> 'left'", (binding, group))
+                names = self._rows(
+                    "SELECT name FROM grouping WHERE binding = ? AND key = ? AND state <> 'left'",
+                    (binding, group),
+                )
                 who = self._rows(
                     "SELECT domain || '//' || logon, name, email FROM person WHERE binding = ? AND key = ?"
                     " AND state NOT IN ('left', 'removed')",
@@ -160,7 +186,9 @@ class Desk(Reader):
                 )
                 if names and who:
                     shown, name, email = who[0]
-                    yield Leaver(SEAT, key, f"{names[0][0]} / {shown}", name, email, names[0][0], at, bool(odd))
+                    yield Leaver(
+                        SEAT, key, f"{names[0][0]} / {shown}", name, email, names[0][0], at, bool(odd)
+                    )
 
     def tick(self, binding: int, leaver: Leaver) -> None:
         """Notes that a leaver has been removed in the portal; a person's seats went with them."""
@@ -171,11 +199,15 @@ class Desk(Reader):
 
     def pause(self, binding: int, why: str, now: float) -> None:
         with self._writing():
-            self._db.execute("UPDATE binding SET paused_at = ?, paused_why = ? WHERE id = ?", (now, why, binding))
+            self._db.execute(
+                "UPDATE binding SET paused_at = ?, paused_why = ? WHERE id = ?", (now, why, binding)
+            )
 
     def resume(self, binding: int) -> None:
         with self._writing():
-            self._db.execute("UPDATE binding SET paused_at = NULL, paused_why = NULL WHERE id = ?", (binding,))
+            self._db.execute(
+                "UPDATE binding SET paused_at = NULL, paused_why = NULL WHERE id = ?", (binding,)
+            )
 
     def runs(self, binding: int, most: int = 1) -> list[RunRow]:
         """The last runs, newest first; one that was killed has no end."""
@@ -191,7 +223,9 @@ class Desk(Reader):
 
     def standing(self, binding: int) -> dict[str, int]:
         """How many people are active, in doubt or left, and how many problems stand."""
-        counts = dict(self._rows("SELECT state, count(*) FROM person WHERE binding = ? GROUP BY state", (binding,)))
+        counts = dict(
+            self._rows("SELECT state, count(*) FROM person WHERE binding = ? GROUP BY state", (binding,))
+        )
         sql = "SELECT bucket, count(*) FROM problem WHERE binding = ? GROUP BY bucket"
         return counts | dict(self._rows(sql, (binding,)))
 

@@ -26,7 +26,9 @@ class RunLock:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise LedgerError(
-                f"cannot write beside the ledger: {error.strerror}", where=str(path), hint="the ledger's directory must be writable"
+                f"cannot write beside the ledger: {error.strerror}",
+                where=str(path),
+                hint="the ledger's directory must be writable",
             ) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,7 +52,9 @@ class RunLock:
         try:
             os.pwrite(self._descriptor, json.dumps(record).encode().ljust(_SIZE - 1) + b"\n", 0)
         except OSError as error:
-            raise LedgerError(f"cannot be written: {error.strerror}", where="the ledger's lock file") from error
+            raise LedgerError(
+                f"cannot be written: {error.strerror}", where="the ledger's lock file"
+            ) from error
 
     def _read(self) -> dict[str, object]:
         try:

@@ -68,7 +68,8 @@ class Reader:
     def groups(self, binding: int) -> list[tuple[bytes, str, str, str, str, str]]:
         """key, name, description, source, id, state of every grouping; they are few."""
         return self._rows(
-            "SELECT key, name, description, source, id, state FROM grouping WHERE binding = ? ORDER BY key", (binding,)
+            "SELECT key, name, description, source, id, state FROM grouping WHERE binding = ? ORDER BY key",
+            (binding,),
         )
 
     def seats(self, binding: int) -> Iterator[list[tuple[bytes, str, str]]]:
@@ -100,7 +101,9 @@ class Reader:
             yield rows
             after = rows[-1]
 
-    def refusals(self, binding: int, kind: str, low: bytes, high: bytes) -> dict[bytes, tuple[str, str, float]]:
+    def refusals(
+        self, binding: int, kind: str, low: bytes, high: bytes
+    ) -> dict[bytes, tuple[str, str, float]]:
         """Standing refusals in a range of keys: key -> (content, reason, last tried)."""
         rows = self._rows(
             "SELECT key, content, reason, tried FROM problem"
@@ -110,7 +113,9 @@ class Reader:
         return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
     def has_refusals(self, binding: int) -> bool:
-        return bool(self._rows("SELECT 1 FROM problem WHERE binding = ? AND bucket = 'refused' LIMIT 1", (binding,)))
+        return bool(
+            self._rows("SELECT 1 FROM problem WHERE binding = ? AND bucket = 'refused' LIMIT 1", (binding,))
+        )
 
     def problems(self, binding: int) -> Iterator[list[tuple[bytes, str, str, int]]]:
         """Sort key (kind, NUL, key), bucket, reason, told: in that order, in pages."""
@@ -120,7 +125,10 @@ class Reader:
             " WHERE binding = ? AND (kind, key) > (?, ?) ORDER BY kind, key LIMIT ?",
             (binding, *last, PAGE),
         ):
-            yield [(kind.encode() + b"\0" + key, bucket, reason, told) for kind, key, bucket, reason, told in rows]
+            yield [
+                (kind.encode() + b"\0" + key, bucket, reason, told)
+                for kind, key, bucket, reason, told in rows
+            ]
             last = rows[-1][:2]
 
     def untold_refusals(self, binding: int) -> int:
@@ -147,7 +155,9 @@ class Reader:
             try:
                 yield
                 if self._lock is not None:  # only a run's writes age the ledger: they tell what a target has
-                    self._db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'serial'")
+                    self._db.execute(
+                        "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'serial'"
+                    )
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:

@@ -35,7 +35,9 @@ class SqliteLedger(Desk):
         with self._writing():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('checked', ?)", (repr(now),))
             if older or meta.get("copy"):
-                self.notices.append("an older copy of the ledger was put back: everything is compared and sent again")
+                self.notices.append(
+                    "an older copy of the ledger was put back: everything is compared and sent again"
+                )
                 self._doubt_everything()
             for batch, binding, kind, records in self._rows(
                 "SELECT id, binding, kind, records FROM batch WHERE state = 'sending'"
@@ -46,7 +48,9 @@ class SqliteLedger(Desk):
                     (now, "the process ended before an answer was recorded", batch),
                 )
         if lock is not None and lock.lineage and lock.lineage != self.lineage:
-            self.notices.append("the ledger is a new one: everybody is delivered again, and nobody counts as gone")
+            self.notices.append(
+                "the ledger is a new one: everybody is delivered again, and nobody counts as gone"
+            )
 
     def room(self) -> None:
         """Raises LedgerError unless there is space to record what is about to be sent."""
@@ -74,7 +78,9 @@ class SqliteLedger(Desk):
             self._db.execute("INSERT INTO run (binding, started) VALUES (?, ?)", (binding, now))
             return self._db.last_insert_rowid()
 
-    def sending(self, run: int, binding: int, kind: str, records: Sequence[Any], count: int, now: float) -> int:
+    def sending(
+        self, run: int, binding: int, kind: str, records: Sequence[Any], count: int, now: float
+    ) -> int:
         """Before a request leaves: what it carries, so that a crash leaves it in doubt and not forgotten."""
         with self._writing():
             self._db.execute(
@@ -122,7 +128,9 @@ class SqliteLedger(Desk):
                 [(binding, c.key, c.provenance[0], run) for c in changes],
             )
         for table in ("problem", "plan_change"):
-            if self._rows(f"SELECT 1 FROM {table} LIMIT 1"):  # rarely: spares a million look-ups of a first run
+            if self._rows(
+                f"SELECT 1 FROM {table} LIMIT 1"
+            ):  # rarely: spares a million look-ups of a first run
                 self._forget(table, binding, kind, changes)
 
     def _forget(self, table: str, binding: int, kind: str, changes: list[Change]) -> None:
@@ -198,7 +206,9 @@ class SqliteLedger(Desk):
         with self._writing():
             for change in changes:
                 assert change.op == GONE
-                sql = f"UPDATE {tables[change.kind]} SET state = 'left', run = ? WHERE binding = ? AND key = ?"
+                sql = (
+                    f"UPDATE {tables[change.kind]} SET state = 'left', run = ? WHERE binding = ? AND key = ?"
+                )
                 self._db.execute(sql, (run, binding, change.key))
                 self._db.execute(
                     "DELETE FROM plan_change WHERE kind = ? AND key = ? AND change = ?"
@@ -219,7 +229,10 @@ class SqliteLedger(Desk):
         with self._writing():
             for kind, key, *provenance in rows:
                 if kind == SEAT:
-                    self._db.execute("UPDATE seat SET source = ? WHERE binding = ? AND key = ?", (provenance[0], binding, key))
+                    self._db.execute(
+                        "UPDATE seat SET source = ? WHERE binding = ? AND key = ?",
+                        (provenance[0], binding, key),
+                    )
                 else:
                     table = "person" if kind == PERSON else "grouping"
                     self._db.execute(
@@ -235,7 +248,9 @@ class SqliteLedger(Desk):
                 "DELETE FROM edge WHERE binding = ? AND ref = ? AND handle = ? AND source = ?",
                 ((binding, *edge) for edge in removed),
             )
-            self._db.executemany("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?)", ((binding, *edge) for edge in added))
+            self._db.executemany(
+                "INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?)", ((binding, *edge) for edge in added)
+            )
 
     def learn_size(self, binding: int, kind: str, size: int) -> None:
         column = "people_size" if kind == PERSON else "groups_size"
@@ -245,7 +260,9 @@ class SqliteLedger(Desk):
     def tell(self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float) -> None:
         """After a run that ended 0 or 3: what is set aside now, as (kind, key, shown, reason); all problems are told."""
         with self._writing():
-            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS aside (kind, key, PRIMARY KEY (kind, key)) WITHOUT ROWID")
+            self._db.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS aside (kind, key, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            )
             self._db.execute("DELETE FROM aside")
             for kind, key, shown, reason in asides:
                 self._db.execute("INSERT OR IGNORE INTO aside VALUES (?, ?)", (kind, key))

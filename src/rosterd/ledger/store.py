@@ -18,7 +18,9 @@ from rosterd.errors import LedgerError
 from rosterd.ledger.schema import APPLICATION_ID, MIGRATIONS, TABLES, VERSION
 
 BUSY = 30_000  # milliseconds
-_KEEP = "it is left as it is; put a backup back (`rosterd ledger backup` made it), or move it away to start anew"
+_KEEP = (
+    "it is left as it is; put a backup back (`rosterd ledger backup` made it), or move it away to start anew"
+)
 
 
 @contextmanager
@@ -29,11 +31,17 @@ def explained(path: Path) -> Iterator[None]:
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise LedgerError(f"the ledger is damaged: {error}", where=str(path), hint=_KEEP) from error
     except apsw.FullError as error:
-        raise LedgerError("the disk is full", where=str(path), hint="free some space; nothing unacknowledged is lost") from error
+        raise LedgerError(
+            "the disk is full", where=str(path), hint="free some space; nothing unacknowledged is lost"
+        ) from error
     except apsw.ReadOnlyError as error:
-        raise LedgerError("the ledger cannot be written", where=str(path), hint="its directory must be writable") from error
+        raise LedgerError(
+            "the ledger cannot be written", where=str(path), hint="its directory must be writable"
+        ) from error
     except apsw.BusyError as error:
-        raise LedgerError("the ledger stayed busy for 30 s", where=str(path), hint="which other program has it open?") from error
+        raise LedgerError(
+            "the ledger stayed busy for 30 s", where=str(path), hint="which other program has it open?"
+        ) from error
     except apsw.Error as error:
         raise LedgerError(f"the ledger failed: {error}", where=str(path)) from error
     except OSError as error:
@@ -86,7 +94,9 @@ def _create(path: Path, base_url: str, tenant: str) -> None:
     try:
         connection = connect(draft)
         with connection:
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; {TABLES}")
+            connection.execute(
+                f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; {TABLES}"
+            )
             meta = {"lineage": uuid.uuid4().hex, "serial": "1", "base_url": base_url, "tenant": tenant}
             connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
         connection.close()
@@ -107,7 +117,9 @@ def inspect(path: Path, version: int = VERSION) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise LedgerError("is not a regular file", where=str(path))
     if status.st_uid not in (os.geteuid(), 0):
-        raise LedgerError(f"belongs to user {status.st_uid}, not to us", where=str(path), hint="see who runs rosterd")
+        raise LedgerError(
+            f"belongs to user {status.st_uid}, not to us", where=str(path), hint="see who runs rosterd"
+        )
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or header[:16] != b"SQLite format 3\0":
@@ -115,7 +127,9 @@ def inspect(path: Path, version: int = VERSION) -> int:
         raise LedgerError(what, where=str(path), hint=_KEEP)
     number = int.from_bytes(header[68:72])
     if number != APPLICATION_ID:
-        raise LedgerError("is a database of another program", where=str(path), hint="name another file in [ledger] url")
+        raise LedgerError(
+            "is a database of another program", where=str(path), hint="name another file in [ledger] url"
+        )
     found = int.from_bytes(header[60:64])
     if not 1 <= found <= version:
         raise LedgerError(
@@ -126,8 +140,14 @@ def inspect(path: Path, version: int = VERSION) -> int:
     page = int.from_bytes(header[16:18]) or 1
     whole = int.from_bytes(header[28:32]) * (65_536 if page == 1 else page)
     wal = path.with_name(path.name + "-wal")
-    if header[24:28] == header[92:96] and whole > status.st_size and not (wal.exists() and wal.stat().st_size):
-        raise LedgerError(f"is cut short ({status.st_size:,} of {whole:,} bytes)", where=str(path), hint=_KEEP)
+    if (
+        header[24:28] == header[92:96]
+        and whole > status.st_size
+        and not (wal.exists() and wal.stat().st_size)
+    ):
+        raise LedgerError(
+            f"is cut short ({status.st_size:,} of {whole:,} bytes)", where=str(path), hint=_KEEP
+        )
     return found
 
 
@@ -142,7 +162,9 @@ def _same_target(connection: apsw.Connection, path: Path, base_url: str, tenant:
             )
 
 
-def migrate(connection: apsw.Connection, path: Path, found: int, version: int, migrations: Sequence[str]) -> None:
+def migrate(
+    connection: apsw.Connection, path: Path, found: int, version: int, migrations: Sequence[str]
+) -> None:
     """All steps in one transaction, after a backup beside the ledger; killed at any point, the old one stands."""
     backup(connection, path.with_name(f"{path.name}.v{found}"))
     connection.execute("BEGIN EXCLUSIVE")

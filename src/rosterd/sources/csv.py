@@ -86,14 +86,22 @@ class CsvFeed:
     """One pass over one file; see core.doors.Feed. Opened (and its header read) at construction."""
 
     def __init__(
-        self, file: _File, where: str, encoding: str, separator: str | None, needed: Sequence[str], stop: threading.Event
+        self,
+        file: _File,
+        where: str,
+        encoding: str,
+        separator: str | None,
+        needed: Sequence[str],
+        stop: threading.Event,
     ) -> None:
         self._file = file
         self._where = where
         self._stop = stop
         self._raw = _Checked(file.descriptor, where, encoding)
         self._encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-        self._text = io.TextIOWrapper(io.BufferedReader(self._raw, 2**18), self._encoding, "strict", newline="")
+        self._text = io.TextIOWrapper(
+            io.BufferedReader(self._raw, 2**18), self._encoding, "strict", newline=""
+        )
         self._lines = 0
         self._entries = 0
         self._warnings: list[str] = []
@@ -147,7 +155,9 @@ class CsvFeed:
         try:
             after = os.stat(self._file.path, follow_symlinks=False)
         except OSError as error:
-            raise SourceError(f"vanished while it was read: {error.strerror}", where=self._where, again=True) from error
+            raise SourceError(
+                f"vanished while it was read: {error.strerror}", where=self._where, again=True
+            ) from error
         if _identity(before) != _identity(after) or self._raw.total != after.st_size:
             raise SourceError(
                 "changed while it was read",
@@ -204,7 +214,11 @@ def _open_regular(path: Path, where: str) -> int:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         link = path.is_symlink()
-        what = "is a symbolic link, which data files may not be" if link else f"cannot be opened: {error.strerror}"
+        what = (
+            "is a symbolic link, which data files may not be"
+            if link
+            else f"cannot be opened: {error.strerror}"
+        )
         raise SourceError(what, where=where, hint=f"looked at {path}") from error
     status = os.fstat(descriptor)
     problem = ""
@@ -220,7 +234,9 @@ def _open_regular(path: Path, where: str) -> int:
     return descriptor
 
 
-def _header(line: str, separator: str | None, needed: Sequence[str], where: str) -> tuple[tuple[str, ...], str]:
+def _header(
+    line: str, separator: str | None, needed: Sequence[str], where: str
+) -> tuple[tuple[str, ...], str]:
     """The column names and the separator: the declared one, or the one under which most needed columns appear."""
     wanted = {name.casefold() for name in needed}
 
@@ -228,7 +244,9 @@ def _header(line: str, separator: str | None, needed: Sequence[str], where: str)
         try:
             return tuple(name.strip() for name in next(csv.reader([line], delimiter=sep, strict=True), []))
         except csv.Error as error:
-            raise SourceError(f"line 1: {error}", where=where, hint="the header must be one line of column names") from error
+            raise SourceError(
+                f"line 1: {error}", where=where, hint="the header must be one line of column names"
+            ) from error
 
     def fitness(sep: str) -> tuple[int, int]:
         names = columns(sep)
@@ -241,7 +259,9 @@ def _header(line: str, separator: str | None, needed: Sequence[str], where: str)
         raise SourceError("line 1: no column names", where=where, hint="the first line must name the columns")
     double = sorted({name for name in folded if folded.count(name) > 1})
     if double:
-        raise SourceError(f'line 1: the column "{double[0]}" appears twice', where=where, hint="rename one of them")
+        raise SourceError(
+            f'line 1: the column "{double[0]}" appears twice', where=where, hint="rename one of them"
+        )
     if len(names) > MAX_COLUMNS:
         raise SourceError(f"line 1: {len(names)} columns, more than {MAX_COLUMNS}", where=where)
     missing = sorted(wanted - set(folded))
@@ -287,7 +307,9 @@ class _Checked(io.RawIOBase):
 def _refuse_wide(data: bytes, offset: int, where: str) -> None:
     hint = "save it as UTF-8, or declare `encoding`"
     if offset == 0 and data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise SourceError('starts like UTF-16 (offset 0): `encoding = "utf-16"` would fit', where=where, hint=hint)
+        raise SourceError(
+            'starts like UTF-16 (offset 0): `encoding = "utf-16"` would fit', where=where, hint=hint
+        )
     at = data.find(b"\0")
     if at >= 0:
         fits = "; it looks like UTF-16" if data.count(b"\0") > len(data) // 4 else ""
@@ -311,7 +333,9 @@ class _explained:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, csv.Error):
             line = 1 + (self.reader.line_num if self.reader else 0)
-            raise SourceError(f"line {line}: {_reason(error)}", where=self._where, hint=_hint(error)) from error
+            raise SourceError(
+                f"line {line}: {_reason(error)}", where=self._where, hint=_hint(error)
+            ) from error
         if isinstance(error, UnicodeError):
             raise _encoding_error(self._file.path, self._where, self._encoding) from error
         if isinstance(error, OSError):
@@ -327,7 +351,9 @@ def _reason(error: csv.Error) -> str:
 def _hint(error: csv.Error) -> str:
     if "field limit" in str(error):
         return f"a field may have {MAX_FIELD:,} characters; is a quote missing further up?"
-    return 'quotes inside a quoted field are doubled (""), and nothing follows a closing quote but the separator'
+    return (
+        'quotes inside a quoted field are doubled (""), and nothing follows a closing quote but the separator'
+    )
 
 
 def _encoding_error(path: Path, where: str, encoding: str) -> SourceError:

@@ -91,12 +91,14 @@ def same_for_all(value: object) -> object:
 
 
 def disabled(value: str) -> str:
+    """What happens to disabled people, checked: a word, or an expression that says who is."""
     if value in ("exclude", "include") or (value.startswith("{{") and value.endswith("}}")):
         return value
     raise ValueError('must be "exclude", "include" or an expression "{{ … }}"')
 
 
 def no_repetition(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values, checked to be different from each other."""
     if len(set(values)) != len(values):
         raise ValueError("names something twice")
     return values

@@ -1,0 +1,5 @@
+"""`python -m rosterd`."""
+
+from rosterd.cli import main
+
+main()

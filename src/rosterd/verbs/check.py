@@ -1,0 +1,133 @@
+"""`rosterd check`: everything a run needs, tried without writing anything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from rosterd import assemble, words
+from rosterd.core.doors import Batch
+from rosterd.core.people import ACTIVE
+from rosterd.errors import RosterdError, SourceError, worst
+from rosterd.gather import SourcePlan
+from rosterd.ledger import store
+from rosterd.mapping import PeopleMapper
+from rosterd.once import chosen
+from rosterd.settings import Loaded
+from rosterd.templates import missing_columns
+from rosterd.verbs.common import Common, begin, paint, say, say_json
+
+SHOWN = 10  # mapped people a source
+
+
+def check(common: Common, customers: Sequence[str], json: bool) -> int:
+    """Checks settings, ledger, token and sources; the exit code is that of the worst finding."""
+    loaded, logger = begin(common)
+    findings = [_finding("settings", lambda: _settings(loaded))]
+    findings.append(_finding("ledger", lambda: _ledger(loaded)))
+    findings.append(_finding("orbix", lambda: _orbix(loaded, logger)))
+    stop = threading.Event()
+    for name in chosen(loaded.settings, customers):
+        for label, wanted in loaded.settings.customers[name].sources.items():
+            findings.append(
+                _finding(
+                    f"{name}: source {label}",
+                    lambda name=name, label=label, wanted=wanted: _source(
+                        assemble.source_plan(name, label, wanted, stop, logger)
+                    ),
+                )
+            )
+    code = worst([finding["exit_code"] for finding in findings])
+    if json:
+        say_json({"schema": "rosterd/check/1", "exit_code": code, "findings": findings})
+    else:
+        say(_lines(findings))
+    return code
+
+
+def _finding(what: str, look: Any) -> dict[str, Any]:
+    try:
+        detail, people = look()
+    except RosterdError as error:
+        return {
+            "what": what,
+            "exit_code": error.exit_code,
+            "detail": str(error),
+            "next": error.hint,
+            "people": [],
+        }
+    return {"what": what, "exit_code": 0, "detail": detail, "next": "", "people": people}
+
+
+def _settings(loaded: Loaded) -> tuple[str, list[Any]]:
+    return f"{loaded.path}, {len(loaded.settings.customers):,} customers", []
+
+
+def _ledger(loaded: Loaded) -> tuple[str, list[Any]]:
+    path = loaded.settings.ledger.path
+    if not path.exists():
+        return f"{path}: not there yet, the first run makes it", []
+    version = store.inspect(path)
+    return f"{path}: version {version}, {path.stat().st_size:,} bytes", []
+
+
+def _orbix(loaded: Loaded, logger: Any) -> tuple[str, list[Any]]:
+    orbix = assemble.open_orbix(loaded.settings, threading.Event(), logger)
+    try:
+        return f"{loaded.settings.orbix.base_url}: {orbix.check()}", []
+    finally:
+        orbix.close()
+
+
+def _source(plan: SourcePlan) -> tuple[str, list[dict[str, str]]]:
+    """Reads the first people and maps them."""
+    source: Any = plan.source
+    try:
+        if hasattr(source, "probe"):
+            probe = source.probe()
+            tls = f"{probe.tls}, certificate until {probe.certificate_ends}" if probe.tls else "no TLS"
+            detail = ", ".join(
+                part for part in (probe.server, probe.vendor, tls, "" if probe.pages else "no paging") if part
+            )
+            return detail, _mapped(plan, probe.attributes, probe.people)
+        feed = source.people()
+        missing = missing_columns(plan.people.templates, feed.attributes)
+        if missing:
+            raise SourceError(f'the column "{missing[0]}" is missing', where=f"source {plan.source.name}")
+        batch = next(iter(feed), None)
+        groups = source.groups()
+        detail = f"columns {', '.join(feed.attributes)}" + (
+            "; groups file found" if groups is not None else ""
+        )
+        return detail, _mapped(plan, feed.attributes, batch) if batch else []
+    finally:
+        source.close()
+
+
+def _mapped(plan: SourcePlan, attributes: Sequence[str], batch: Batch) -> list[dict[str, str]]:
+    people = PeopleMapper(plan.people, attributes, refs=False).map(batch)[:SHOWN]
+    return [
+        {
+            "key": f"{p[1]}//{p[2]}",
+            "name": p[3],
+            "email": p[4],
+            "state": "" if p[8] == ACTIVE else p[8],
+            "reason": p[10],
+        }
+        for p in people
+    ]
+
+
+def _lines(findings: Sequence[dict[str, Any]]) -> list[str]:
+    colours = paint()
+    lines = []
+    for finding in findings:
+        mark = colours.good("ok  ") if not finding["exit_code"] else colours.bad("FAIL")
+        lines.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
+        if finding["next"]:
+            lines.append(f"     next: {words.safe(finding['next'])}")
+        rows = [(p["key"], p["name"], p["email"], p["reason"]) for p in finding["people"]]
+        if rows:
+            lines += words.columns([("key", "name", "e-mail", ""), *rows], indent="       ")
+    return lines

@@ -1,0 +1,74 @@
+"""What most verbs begin with: settings, log, ledger; and how they print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from rosterd import assemble, log
+from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.once import chosen
+from rosterd.settings import Loaded, Settings, load
+from rosterd.words import Paint
+
+
+class Common(Protocol):
+    """The options that every verb takes; see cli.Common."""
+
+    @property
+    def config(self) -> Path | None: ...
+    @property
+    def log_format(self) -> str: ...
+    @property
+    def verbosity(self) -> int: ...
+    @property
+    def quiet(self) -> bool: ...
+
+
+def begin(common: Common, *, usual: int = 0) -> tuple[Loaded, Any]:
+    """Settings and log. `usual`: the verbosity without -v or -q. Raises SettingsError."""
+    logger = log.configure(common.log_format, -1 if common.quiet else max(usual, common.verbosity))
+    loaded = load(common.config, os.environ)
+    for warning in loaded.warnings:
+        logger.warning("settings", warning=warning)
+    return loaded, logger
+
+
+@contextmanager
+def desk(common: Common) -> Iterator[tuple[Settings, SqliteLedger]]:
+    """Settings and ledger, without the run lock."""
+    loaded, _ = begin(common)
+    ledger, _ = assemble.open_ledger(loaded.settings, locked=False)
+    try:
+        yield loaded.settings, ledger
+    finally:
+        ledger.close()
+
+
+def clients(settings: Settings, names: Sequence[str]) -> list[tuple[str, str]]:
+    """(customer, client) of the customers asked for, or of all."""
+    return [(name, settings.customers[name].client) for name in chosen(settings, names)]
+
+
+def paint() -> Paint:
+    """Colours when stdout is a terminal that wants them (no-color.org)."""
+    return Paint(sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def say(lines: Iterable[str]) -> None:
+    """Results, on stdout."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def say_json(document: object) -> None:
+    """One JSON document, on stdout."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write("\n")
+    sys.stdout.flush()

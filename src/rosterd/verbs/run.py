@@ -1,0 +1,77 @@
+"""`rosterd run`: once, or as a service."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from rosterd import words
+from rosterd.core.guard import Verdict
+from rosterd.core.plan import GROUP, PERSON, SEAT
+from rosterd.draft import Plan
+from rosterd.errors import SettingsError
+from rosterd.once import Wish, chosen, run_once
+from rosterd.verbs.common import Common, begin, paint, say, say_json
+from rosterd.verbs.progress import progress
+
+
+def run(
+    common: Common, customers: Sequence[str], only: Sequence[str], *, once: bool, yes: bool, json: bool
+) -> int:
+    if not once:
+        return _serve(common, customers, only, yes=yes, json=json)
+    loaded, logger = begin(common)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with progress(wanted=not common.quiet) as tell:
+        wish = Wish(customers, only=only, stop=stop, progress=tell, confirm=_confirm(yes, json))
+        document = run_once(loaded.settings, wish, logger)
+    report(document, json=json)
+    return int(document["exit_code"])
+
+
+def report(document: dict[str, Any], *, json: bool) -> None:
+    """The run document, as JSON or for people."""
+    if json:
+        say_json(document)
+        return
+    colours = paint()
+    for notice in document.get("notices", ()):
+        say([colours.odd(f"notice: {notice}")])
+    for name, customer in document["customers"].items():
+        say(words.run_lines(name, customer, colours))
+    if len(document["customers"]) > 1:
+        say([f"exit code {document['exit_code']}"])
+
+
+def _confirm(yes: bool, json: bool) -> Any:
+    """Decides about a first delivery: `--yes`, or the answer at the terminal."""
+
+    def decide(name: str, plan: Plan, verdict: Verdict) -> bool:
+        if yes:
+            return True
+        if json or not (sys.stdin.isatty() and sys.stderr.isatty()) or len(verdict.reasons) > 1:
+            return False
+        people, groups, seats = (plan.tallies[kind].unsent for kind in (PERSON, GROUP, SEAT))
+        sys.stderr.write(
+            f"{name}: nothing was ever delivered for this customer, and a delivery cannot be taken back.\n"
+            f"  It would create {people:,} people, {groups:,} groupings and {seats:,} seats.\n"
+            f"  Look closer with: rosterd plan --customer {name}\n  Deliver now? Type yes: "
+        )
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() == "yes"
+
+    return decide
+
+
+def _serve(common: Common, customers: Sequence[str], only: Sequence[str], *, yes: bool, json: bool) -> int:
+    if only or yes or json:
+        raise SettingsError("--only, --yes and --json go with --once", hint="add --once, or leave them out")
+    from_settings, logger = begin(common, usual=1)
+    chosen(from_settings.settings, customers)
+    return int(import_module("rosterd.daemon.schedule").serve(from_settings.settings, customers, logger))

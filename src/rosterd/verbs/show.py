@@ -1,0 +1,30 @@
+"""`rosterd settings`: sample, schema, show."""
+
+from __future__ import annotations
+
+import os
+
+from rosterd import words
+from rosterd.settings import load, sample as settings_sample, schema as settings_schema, shown
+from rosterd.verbs.common import Common, say, say_json
+
+
+def sample() -> int:
+    say([settings_sample().rstrip("\n")])
+    return 0
+
+
+def schema() -> int:
+    say_json(settings_schema())
+    return 0
+
+
+def show(common: Common, json: bool) -> int:
+    """The merged settings, secrets masked, each with its origin."""
+    rows = shown(load(common.config, os.environ))
+    if json:
+        settings = {path: {"value": value, "origin": origin} for path, value, origin in rows}
+        say_json({"schema": "rosterd/settings/1", "settings": settings})
+    else:
+        say(words.columns([("setting", "value", "from"), *rows], indent=""))
+    return 0

@@ -1,0 +1,160 @@
+"""What the commands print, as plain text: pure functions from documents to lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+KINDS = ("people", "groups", "seats", "registrations")
+BUCKETS = ("read", "created", "updated", "unchanged", "refused", "set_aside", "excluded", "unsent", "gone")
+LISTED = 20  # problems shown in full
+
+_GREEN, _YELLOW, _RED, _BOLD, _DIM = "32", "33", "31", "1", "2"
+
+
+class Paint:
+    """Colours for a terminal, nothing for a pipe."""
+
+    def __init__(self, on: bool) -> None:
+        self._on = on
+
+    def __call__(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._on else text
+
+    def outcome(self, outcome: str) -> str:
+        return self({"done": _GREEN, "partial": _YELLOW, "held": _YELLOW}.get(outcome, _RED), outcome)
+
+    def bold(self, text: str) -> str:
+        return self(_BOLD, text)
+
+    def dim(self, text: str) -> str:
+        return self(_DIM, text)
+
+    def good(self, text: str) -> str:
+        return self(_GREEN, text)
+
+    def odd(self, text: str) -> str:
+        return self(_YELLOW, text)
+
+    def bad(self, text: str) -> str:
+        return self(_RED, text)
+
+
+def safe(text: object) -> str:
+    """Text from a directory, fit for a terminal: control characters and bidirectional overrides are made visible."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text))
+
+
+def table(rows: Sequence[Sequence[object]], *, left: int = 1, indent: str = "  ") -> Iterator[str]:
+    """Aligned columns; the first `left` to the left, the others to the right. The first row is the header."""
+    cells = [[safe(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    for row in cells:
+        parts = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield (indent + "  ".join(parts)).rstrip()
+
+
+def columns(rows: Sequence[Sequence[object]], indent: str = "  ") -> Iterator[str]:
+    """Aligned columns, all to the left."""
+    return table(rows, left=len(rows[0]), indent=indent)
+
+
+def counts(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """The table of buckets; kinds and buckets that are empty throughout are left out."""
+    kinds = [kind for kind in KINDS if any(document[kind].values())] or ["people"]
+    shown = [
+        b
+        for b in BUCKETS
+        if b in ("read", "created", "updated", "unchanged") or any(document[k][b] for k in kinds)
+    ]
+    rows = [["", *(bucket.replace("_", " ") for bucket in shown)]]
+    rows += [[kind, *(document[kind][bucket] for bucket in shown)] for kind in kinds]
+    first, *rest = table(rows)
+    yield paint.dim(first)
+    yield from rest
+
+
+def run_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """One customer's run."""
+    requests = document["requests"]
+    sent = f"{requests:,} request{'s' if requests != 1 else ''}"
+    yield f"{paint.bold(name)}: {paint.outcome(document['outcome'])}, {sent}"
+    yield from counts(document, paint)
+    if document["exit_code"] == 4:
+        yield from held_lines(name, document, paint)
+    elif document["reason"]:
+        yield f"  {paint.bad('why') if document['exit_code'] else 'note'}: {safe(document['reason'])}"
+    yield from _problems(document, paint)
+    gone = document["people"]["gone"]
+    if gone and document["outcome"] in ("done", "partial"):
+        yield f"  {gone:,} left the directory and stay in Orbix until removed there: rosterd leavers --customer {name}"
+
+
+def held_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """Why a customer is held, and how to go on."""
+    for reason in (document["reason"] or "").split("; "):
+        yield f"  {paint.odd('held')}: {safe(reason)}"
+    yield f"  look:    rosterd plan --customer {name}"
+    yield f"  approve: rosterd approve {document['plan'][:12]}"
+
+
+def _problems(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    problems = document.get("problems", [])
+    new = [problem for problem in problems if problem["new"]]
+    if problems:
+        yield paint.dim(f"  not delivered ({len(new):,} new):")
+    for problem in [*new, *(p for p in problems if not p["new"])][:LISTED]:
+        where = f" ({problem['where']})" if problem["where"] and problem["where"] != problem["key"] else ""
+        mark = paint.odd("new ") if problem["new"] else "    "
+        yield safe_join(
+            f"  {mark}", problem["bucket"].replace("_", " "), f" {problem['key']}: {problem['reason']}{where}"
+        )
+    if len(problems) > LISTED:
+        yield f"      … {len(problems) - LISTED:,} more: --json lists them"
+    warnings = document.get("warnings", {})
+    for text, count in list(warnings.items())[:LISTED]:
+        times = f" ({count:,} times)" if count > 1 else ""
+        yield safe_join("  ", paint.dim("warning"), f" {text}{times}")
+    if len(warnings) > LISTED:
+        yield f"      … {len(warnings) - LISTED:,} more warnings: --json lists them"
+
+
+def safe_join(start: str, painted: str, text: str) -> str:
+    """Painted words stay, what came from outside is made safe."""
+    return start + painted + safe(text)
+
+
+_SIGNS = {"create": "+", "update": "~", "gone": "-"}
+
+
+def change_lines(changes: Iterable[dict[str, Any]], paint: Paint) -> Iterator[str]:
+    """Changes as before → after."""
+    for change in changes:
+        sign = _SIGNS[change["op"]]
+        text = f"{sign} {change['kind']:<7} {safe(change['key'])}{_difference(change)}"
+        yield "  " + {"+": paint.good, "~": paint.odd, "-": paint.bad}[sign](text)
+
+
+def _difference(change: dict[str, Any]) -> str:
+    before, after = change["before"] or {}, change["after"] or {}
+    if change["op"] == "gone":
+        return ""
+    parts = []
+    for field in dict.fromkeys([*before, *after]):
+        old, new = before.get(field, ""), after.get(field, "")
+        if change["op"] == "create" and field in ("name", "email", "description") and new:
+            parts.append(f"{field} {safe(new)!r}")
+        elif change["op"] == "update" and old != new:
+            parts.append(f"{field} {safe(old)!r} → {safe(new)!r}")
+    return "  " + ", ".join(parts) if parts else ""
+
+
+def ago(seconds: float) -> str:
+    """A duration in the largest unit that fits."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
