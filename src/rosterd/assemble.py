@@ -18,8 +18,8 @@ from rosterd.gather import SourcePlan
 from rosterd.grouping import GroupPlan
 from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
-from rosterd.mapping import PeoplePlan
 from rosterd.orbix.client import Orbix
+from rosterd.people_rules import PeoplePlan
 from rosterd.run import Job
 from rosterd.settings import CustomerSettings, Settings
 from rosterd.sources.settings import CsvSettings, LdapSettings

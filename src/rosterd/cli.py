@@ -3,19 +3,13 @@
 No `from __future__ import annotations` here: typer reads the annotations.
 """
 
-import functools
-import inspect
-import os
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rosterd import __version__
-from rosterd.errors import RosterdError
+from rosterd.options import Common, Config, LogFormat, Quiet, Verbose, before, verb
 
 EPILOG = (
     "Exit codes: 0 done. 1 unexpected error (a defect). 2 usage or settings. 3 done, but records were newly refused "
@@ -42,95 +36,6 @@ app.add_typer(settings_app, name="settings", rich_help_panel="Setting up")
 FIRST, DAILY, CARE = "Setting up", "Day by day", "Looking after it"
 
 
-@dataclass(frozen=True)
-class Common:
-    """The options that every verb takes."""
-
-    config: Path | None
-    log_format: str
-    verbosity: int
-    quiet: bool
-
-
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", help="Settings file [$ROSTERD_CONFIG, ./rosterd.toml, /etc/rosterd/rosterd.toml]."
-    ),
-]
-LogFormat = Annotated[str | None, typer.Option("--log-format", help="console or json.", metavar="FORM")]
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; twice: everything.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Log errors only, and no progress.")]
-
-_COMMON: dict[str, tuple[Any, Any]] = {
-    "config": (Config, None),
-    "log_format": (LogFormat, None),
-    "verbose": (Verbose, 0),
-    "quiet": (Quiet, False),
-}
-
-
-def _common_parameters() -> list[inspect.Parameter]:
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return [
-        inspect.Parameter(n, keyword, default=value, annotation=kind) for n, (kind, value) in _COMMON.items()
-    ]
-
-
-def verb(
-    group: typer.Typer, name: str, panel: str | None = None
-) -> Callable[[Callable[..., int]], Callable[..., None]]:
-    """Registers a verb: adds the common options, turns errors into sentences and results into exit codes."""
-
-    def register(function: Callable[..., int]) -> Callable[..., None]:
-        signature = inspect.signature(function)
-        own = [p for p in signature.parameters.values() if p.name != "common"]
-
-        @functools.wraps(function)
-        def run(**given: Any) -> None:
-            values = {key: given.pop(key) for key in _COMMON}
-            raise typer.Exit(_guarded(lambda: function(common=_merged(values), **given)))
-
-        run.__signature__ = inspect.Signature([*own, *_common_parameters()])  # type: ignore[attr-defined]  # read by typer
-        run.__annotations__ = {p.name: p.annotation for p in [*own, *_common_parameters()]}
-        group.command(name, rich_help_panel=panel)(run)
-        return run
-
-    return register
-
-
-_before: dict[str, Any] = {}  # common options given before the verb
-
-
-def _merged(values: dict[str, Any]) -> Common:
-    both = {key: values[key] or _before.get(key) for key in values}
-    form = both["log_format"] or "console"
-    if form not in ("console", "json"):
-        raise typer.BadParameter("console or json", param_hint="--log-format")
-    return Common(both["config"], form, both["verbose"] or 0, bool(both["quiet"]))
-
-
-def _guarded(work: Callable[[], int]) -> int:
-    try:
-        return work()
-    except RosterdError as error:
-        return complain(error)
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader has gone: nothing to tell it
-        return 0
-
-
-def complain(error: RosterdError) -> int:
-    """What happened, where, and what to do next, on stderr; gives the exit code."""
-    where = f"{error.where}: " if error.where else ""
-    typer.echo(f"rosterd: {where}{error.what}", err=True)
-    if error.hint:
-        typer.echo(f"  next: {error.hint}", err=True)
-    return error.exit_code
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"rosterd {__version__}")
@@ -147,7 +52,7 @@ def _all(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    _before.update(config=config, log_format=log_format, verbose=verbose, quiet=quiet)
+    before.update(config=config, log_format=log_format, verbose=verbose, quiet=quiet)
 
 
 Customers = Annotated[

@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rosterd import log, sample_company, words
 from rosterd.errors import SettingsError
@@ -42,7 +41,7 @@ def demo(directory: Path, common: Common) -> int:
                 say(words.run_lines(name, customer, colours))
             codes.append(document["exit_code"])
             say([""])
-        say(_account(directory, sandbox, document, colours))
+        say(_account(directory, colours))
     return max((code for code in codes if code not in (0, 3)), default=0)
 
 
@@ -58,7 +57,7 @@ def _fresh(directory: Path) -> None:
     (directory / _MARK).touch()
 
 
-def _account(directory: Path, sandbox: Any, document: dict[str, Any], colours: words.Paint) -> Iterator[str]:
+def _account(directory: Path, colours: words.Paint) -> Iterator[str]:
     yield colours.bold("Where to look")
     for name, what in (
         ("people.csv", "the company, as of day 2"),

@@ -92,10 +92,6 @@ class Plan:
     seats: ChangeLog = field(default_factory=ChangeLog)
     gone: ChangeLog = field(default_factory=ChangeLog)
     seats_wanted: Sorter[Seat] = field(default_factory=lambda: Sorter(100_000))
-    group_rows: dict[bytes, tuple[str, str]] = field(
-        default_factory=dict
-    )  # key -> (name, description) as wanted
-    group_provenance: dict[bytes, tuple[str, str, str]] = field(default_factory=dict)
     touches: Sorter[tuple[bytes, str, bytes, str, str, str]] = field(default_factory=Sorter)
     edges_added: Spill[Edge] = field(default_factory=Spill)
     edges_removed: Spill[Edge] = field(default_factory=Spill)

@@ -15,7 +15,8 @@ from rosterd.core.people import Wanted
 from rosterd.emails import SharedEmails
 from rosterd.errors import SourceError, Stopped
 from rosterd.grouping import Edge, GroupMapper, GroupPlan, Groups, declare_column
-from rosterd.mapping import PeopleMapper, PeoplePlan
+from rosterd.mapping import PeopleMapper
+from rosterd.people_rules import PeoplePlan
 from rosterd.roster import Sorter
 from rosterd.templates import Template, missing_columns
 

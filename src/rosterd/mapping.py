@@ -12,98 +12,17 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
-from typing import Protocol
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 from anyascii import anyascii
 
+from rosterd.cleaning import EMAIL, EMAILS, MAX_NAME, Problems, clean
 from rosterd.core.doors import Batch, Cell
-from rosterd.core.people import ACTIVE, ASIDE, OUT, Wanted, fold, ref_key, ref_logon, sort_key
-from rosterd.errors import SettingsError
-from rosterd.templates import Template, TemplateError, condition, getter, is_expression, parse
+from rosterd.core.people import ACTIVE, Wanted, fold, ref_key, ref_logon, sort_key
+from rosterd.people_rules import PeoplePlan
+from rosterd.templates import Template, TemplateError, condition, getter
 
-MAX_NAME = 1_024  # characters; a longer display name is cut and reported
 NO_KEY = b"\xff"  # first byte of the stand-in key of an entry without logon or domain
-
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
-_EMAIL = rf"{_ATOM}(?:\.{_ATOM})*+@(?:[A-Za-z0-9-]++\.)++[A-Za-z0-9-]+"
-_email = re.compile(_EMAIL)
-_emails = re.compile(rf"(?:{_EMAIL})?+(?:\n(?:{_EMAIL})?+)*+")
-
-
-class PeopleRules(Protocol):
-    """The `people` table of a source, as the mapping needs it; see sources.settings.PeopleSettings."""
-
-    @property
-    def logon(self) -> str: ...
-    @property
-    def domain(self) -> str: ...
-    @property
-    def name(self) -> str | Sequence[str]: ...
-    @property
-    def email(self) -> str | Sequence[str]: ...
-    @property
-    def id(self) -> str | None: ...
-    @property
-    def disabled(self) -> str: ...
-    @property
-    def exclude(self) -> Sequence[str]: ...
-    @property
-    def repair(self) -> Sequence[str]: ...
-    @property
-    def allowed_characters(self) -> str: ...
-    @property
-    def shared_email(self) -> str: ...
-    @property
-    def bad_email(self) -> str: ...
-    @property
-    def max_length(self) -> object: ...  # an attribute per field: int or None
-    @property
-    def groups(self) -> str | None: ...
-    @property
-    def groups_separator(self) -> str: ...
-
-
-def listed(value: str | Sequence[str] | None) -> list[str]:
-    """A setting that may be one template, several or none."""
-    return [value] if isinstance(value, str) else list(value or ())
-
-
-class PeoplePlan:
-    """The compiled templates of one source's people; knows which attributes they read before anything is read."""
-
-    def __init__(self, rules: PeopleRules, source: str, where: str) -> None:
-        self.rules = rules
-        self.source = source
-        self.logon = parse(rules.logon, f"{where}.logon")
-        self.domain = parse(rules.domain, f"{where}.domain")
-        self.name = [parse(text, f"{where}.name") for text in listed(rules.name)]
-        self.email = [parse(text, f"{where}.email") for text in listed(rules.email)]
-        self.id = parse(rules.id, f"{where}.id") if rules.id else None
-        self.groups = parse(rules.groups, f"{where}.groups") if rules.groups else None
-        self.expressions = [text for text in rules.exclude if is_expression(text)]
-        self.globs = [text for text in rules.exclude if not is_expression(text)]
-        self.disabled = rules.disabled if is_expression(rules.disabled) else None
-        conditions = [parse(text, f"{where}.exclude") for text in self.expressions]
-        if self.disabled:
-            conditions.append(parse(self.disabled, f"{where}.disabled"))
-        self.templates: list[Template] = [
-            *(t for t in (self.logon, self.domain, self.id, self.groups) if t),
-            *self.name,
-            *self.email,
-            *conditions,
-        ]
-        if self.logon.constant:
-            raise SettingsError(
-                "the logon is the same for everybody",
-                where=where,
-                hint="a template like {{ logon }} is meant",
-            )
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """Names of all attributes that are read, once each."""
-        return tuple(dict.fromkeys(name for template in self.templates for name in template.attributes))
 
 
 class PeopleMapper:
@@ -126,7 +45,7 @@ class PeopleMapper:
 
     def map(self, batch: Batch) -> list[Wanted]:
         """One Wanted per entry, in the order of the batch."""
-        plan, problems = self._plan, _Problems()
+        plan, problems = self._plan, Problems()
         rows = self._even(batch, problems)
         count = len(rows)
         raw = self._column([plan.logon], rows, problems)
@@ -169,7 +88,7 @@ class PeopleMapper:
                 ]
         return found
 
-    def _even(self, batch: Batch, problems: _Problems) -> Sequence[Sequence[Cell]]:
+    def _even(self, batch: Batch, problems: Problems) -> Sequence[Sequence[Cell]]:
         """Rows as wide as the header; others are padded, and set aside."""
         rows, width = batch.rows, self._width
         if set(map(len, rows)) <= {width}:
@@ -183,7 +102,7 @@ class PeopleMapper:
         return [[*row[:width], *[""] * (width - len(row))] for row in rows]
 
     def _column(
-        self, templates: Sequence[Template], rows: Sequence[Sequence[Cell]], problems: _Problems
+        self, templates: Sequence[Template], rows: Sequence[Sequence[Cell]], problems: Problems
     ) -> list[str]:
         """The first template that is not empty, for every row."""
         out: list[str] | None = None
@@ -196,7 +115,7 @@ class PeopleMapper:
         return [""] * len(rows) if out is None else out
 
     def _values(
-        self, template: Template, rows: Sequence[Sequence[Cell]], which: Sequence[int], problems: _Problems
+        self, template: Template, rows: Sequence[Sequence[Cell]], which: Sequence[int], problems: Problems
     ) -> list[str]:
         if template.constant:
             return [template.text.strip()] * len(which)
@@ -224,7 +143,7 @@ class PeopleMapper:
                 out.append("")
         return out
 
-    def _identifiers_of(self, field: str, texts: list[str], problems: _Problems) -> list[str]:
+    def _identifiers_of(self, field: str, texts: list[str], problems: Problems) -> list[str]:
         """Checks logons or domains against Orbix's rule (no accents, symbols or spaces), repairing where asked to."""
         repair = self._rules.repair
         if "lower" in repair:
@@ -258,40 +177,40 @@ class PeopleMapper:
         hint = '; `repair = ["ascii"]` would mend it' if self._identifier.fullmatch(anyascii(text)) else ""
         return f"the {field} {text[:80]!r} has {shown}, which Orbix does not accept{hint}"
 
-    def _names(self, texts: list[str], problems: _Problems) -> list[str]:
+    def _names(self, texts: list[str], problems: Problems) -> list[str]:
         joined = "".join(texts)
         if joined.isascii() and joined.isprintable() and max(map(len, texts), default=0) <= MAX_NAME:
             return texts
         out = texts
         for i, text in enumerate(texts):
-            clean = _clean(text)
-            if len(clean) > MAX_NAME:
-                problems.warn(i, f"the name has {len(clean):,} characters and was cut to {MAX_NAME}")
-                clean = clean[:MAX_NAME].rstrip()
-            if clean is not text:
-                if clean != normalize("NFC", text) and len(clean) < MAX_NAME:
+            mended = clean(text)
+            if len(mended) > MAX_NAME:
+                problems.warn(i, f"the name has {len(mended):,} characters and was cut to {MAX_NAME}")
+                mended = mended[:MAX_NAME].rstrip()
+            if mended is not text:
+                if mended != normalize("NFC", text) and len(mended) < MAX_NAME:
                     problems.warn(i, "control characters were taken out of the name")
                 out = out if out is not texts else list(texts)
-                out[i] = clean
+                out[i] = mended
         return out
 
-    def _emails(self, texts: list[str], problems: _Problems) -> list[str]:
-        if _emails.fullmatch("\n".join(texts)):
+    def _emails(self, texts: list[str], problems: Problems) -> list[str]:
+        if EMAILS.fullmatch("\n".join(texts)):
             return texts
         texts = list(texts)
         for i, text in enumerate(texts):
-            if text and not _email.fullmatch(text):
+            if text and not EMAIL.fullmatch(text):
                 self._bad_email(i, f"the e-mail {text[:80]!r} is not a plain a@b.c address", texts, problems)
         return texts
 
-    def _bad_email(self, i: int, reason: str, emails: list[str], problems: _Problems) -> None:
+    def _bad_email(self, i: int, reason: str, emails: list[str], problems: Problems) -> None:
         if self._rules.bad_email == "omit":
             problems.warn(i, f"{reason}: delivered without it")
             emails[i] = ""
         else:
             problems.aside(i, reason)
 
-    def _lengths(self, columns: Mapping[str, list[str]], problems: _Problems) -> None:
+    def _lengths(self, columns: Mapping[str, list[str]], problems: Problems) -> None:
         for field, texts in columns.items():
             limit: int | None = getattr(self._rules.max_length, field, None)
             for i, text in enumerate(texts if limit else ()):
@@ -306,7 +225,7 @@ class PeopleMapper:
                         problems.aside(i, reason)
 
     def _exclusions(
-        self, batch: Batch, rows: Sequence[Sequence[Cell]], logons: list[str], problems: _Problems
+        self, batch: Batch, rows: Sequence[Sequence[Cell]], logons: list[str], problems: Problems
     ) -> None:
         folded = [fold(text) for text in logons] if self._globs else []
         for text, matches in self._globs:
@@ -340,7 +259,7 @@ class PeopleMapper:
             for was, now, domain in zip(raw, logons, domains, strict=True)
         ]
 
-    def _patched(self, wanted: Wanted, row: Sequence[Cell], i: int, problems: _Problems) -> Wanted:
+    def _patched(self, wanted: Wanted, row: Sequence[Cell], i: int, problems: Problems) -> Wanted:
         state, reason = problems.verdict(i)
         key = wanted[0]
         if not wanted[1] or not wanted[2]:
@@ -351,37 +270,8 @@ class PeopleMapper:
         return (key, *wanted[1:8], state, wanted[9], reason, wanted[11])
 
 
-class _Problems:
-    """What the rules said about single entries of a batch, by index: exclusions win, then set aside, then warnings."""
-
-    def __init__(self) -> None:
-        self._out: dict[int, str] = {}
-        self._aside: dict[int, str] = {}
-        self._warned: dict[int, str] = {}
-
-    def exclude(self, indexes: Sequence[int], reason: str) -> None:
-        for i in indexes:
-            self._out.setdefault(i, reason)
-
-    def aside(self, i: int, reason: str) -> None:
-        self._aside.setdefault(i, reason)
-
-    def warn(self, i: int, reason: str) -> None:
-        self._warned[i] = f"{self._warned[i]}; {reason}" if i in self._warned else reason
-
-    def indexes(self) -> set[int]:
-        return {*self._out, *self._aside, *self._warned}
-
-    def verdict(self, i: int) -> tuple[str, str]:
-        if i in self._out:
-            return OUT, self._out[i]
-        if i in self._aside:
-            return ASIDE, self._aside[i]
-        return ACTIVE, self._warned[i]
-
-
 def _true(
-    holds: Callable[[Sequence[Cell]], bool], rows: Sequence[Sequence[Cell]], problems: _Problems
+    holds: Callable[[Sequence[Cell]], bool], rows: Sequence[Sequence[Cell]], problems: Problems
 ) -> list[int]:
     found = []
     for i, row in enumerate(rows):
@@ -399,20 +289,3 @@ def _keys(domains: list[str], logons: list[str]) -> list[bytes]:
         prefix = fold(same) + "\0"
         return [(prefix + logon).encode() for logon in map(str.lower, logons)]
     return [sort_key(domain, logon) for domain, logon in zip(domains, logons, strict=True)]
-
-
-def _clean(text: str) -> str:
-    """NFC, any white space a plain space, without control characters and bidirectional overrides (Unicode TR 9)."""
-    if not text.isascii():
-        text = normalize("NFC", text)
-    if text.isprintable():
-        return text
-    kept = [
-        " " if char.isspace() else char
-        for char in text
-        if char.isspace() or not (category(char) in ("Cc", "Cs", "Cn") or char in _BIDI)
-    ]
-    return "".join(kept).strip()
-
-
-_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")

@@ -28,7 +28,7 @@ def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[
     for key, domain, logon, _, _, source, _, dn, state, _, _, refs in people:
         shown = f"{domain}//{logon}"
         if key in refused:
-            state = REFUSED  # noqa: PLW2901 - the fate, not the mapping's state, decides about seats
+            state = REFUSED
         if refs:
             out += [(ref, key, state, shown) for ref in refs.split("\0")]
         elif dn and "d" in kinds:

@@ -173,8 +173,6 @@ def _groups(
         else:
             changes += [change] if change else []
             dropped -= {key} if change else set()
-            plan.group_rows[key] = (group.name, group.description)
-            plan.group_provenance[key] = (",".join(sorted(group.sources)), group.id, "")
     gone = [
         Change(GONE, GROUP, key, row[1], row[1:3], None, (row[3], row[4], ""))
         for key, row in known.items()

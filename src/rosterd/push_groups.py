@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from rosterd.core.batches import GROUPINGS, MEMBERS, packed
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
-from rosterd.core.people import NUL, Grouping, Person
-from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change
+from rosterd.core.people import NUL, TRIED, Grouping, Person
+from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change, is_active
 from rosterd.errors import RosterdError
 from rosterd.lanes import Sendable, drive
 from rosterd.push import Delivery, Tree, release
@@ -41,12 +41,17 @@ class Part:
 
 
 class Slices:
-    """All slices of a run, in key order, and how often each grouping is still to be answered."""
+    """All slices of a run, in key order. `rows`: each grouping's (name, description) as it may be sent."""
 
     def __init__(self, delivery: Delivery) -> None:
         self._spill: Spill[tuple[bytes, tuple[Any, ...] | None]] = Spill()
         self.list: list[Slice] = []
         self.changes = {change.key: change for change in delivery.chosen(delivery.plan.groups)}
+        known = delivery.ledger.groups(delivery.binding)
+        self.rows = {row[0]: (row[1], row[2]) for row in known if is_active(row[5]) and row[5] != TRIED}
+        for change in self.changes.values():
+            name, description = change.after or ("", "")
+            self.rows[change.key] = (name, description)
         self._fill(delivery)
         self.left = Counter(part.group for part in self.list)
 
@@ -66,6 +71,8 @@ class Slices:
             lonely = next(waiting, None)
 
     def _add(self, delivery: Delivery, group: bytes, changes: list[Change]) -> None:
+        if group not in self.rows:
+            return  # the grouping itself may not go yet: a guard holds it
         rows: list[Row] = [(change.key, change) for change in changes]
         if not delivery.additive or not rows:  # whole, or at least one member that is there already
             have = delivery.ledger.seats_of(delivery.binding, group, MEMBERS if not delivery.additive else 1)
@@ -120,7 +127,7 @@ class GroupRequest:
         ]
 
     def _grouping(self, part: Part) -> tuple[str, str]:
-        return self.delivery.plan.group_rows[part.group]
+        return self.slices.rows[part.group]
 
     def fail(self, error: RosterdError) -> None:
         self.delivery.fail(self.batch, error)

@@ -155,7 +155,7 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
     if outcome.held:
         counts = {NAMES[kind]: tally.document() for kind, tally in plan.tallies.items()}
         changes = ([change for change, _ in chunk] for log in plan.logs for chunk in log)
-        ledger.hold(binding.id, plan.digest, verdict.reasons, counts, changes, now, pilot=bool(tools.only))
+        ledger.hold(binding.id, plan.digest, verdict.reasons, counts, changes, now, total=plan.changes, pilot=bool(tools.only))
     tools.show(job.name, plan, verdict, outcome.held)
     if tools.dry:
         return

@@ -102,10 +102,10 @@ def _whole_groupings(
     delivery: Delivery, gone: Sequence[Change], changes: Sequence[Change]
 ) -> list[Grouping] | None:
     """All groupings as they are to be, with every acknowledged member; None when they do not fit one request."""
-    plan, leaving = delivery.plan, {change.key for change in gone}
+    leaving = {change.key for change in gone}
     rows = {row[0]: (row[1], row[2]) for row in delivery.ledger.groups(delivery.binding) if is_active(row[5])}
     rows = {key: row for key, row in rows.items() if key not in leaving} | {
-        change.key: plan.group_rows[change.key] for change in changes if change.kind == GROUP
+        change.key: (change.after[0], change.after[1]) for change in changes if change.kind == GROUP and change.after
     }
     if len(rows) > GROUPINGS:
         return None

@@ -42,7 +42,7 @@ class _Missing(Undefined):
         return self
 
 
-_JINJA = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False)  # noqa: S701 - makes identifiers, not HTML
+_JINJA = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False)
 
 
 class TemplateError(Exception):
@@ -67,9 +67,8 @@ def parse(text: str, where: str) -> Template:
     """Raises SettingsError for a template that does not parse; `where` is its path in the settings."""
     if "{" not in text:
         return Template(text, ())
-    if simple := _SIMPLE.fullmatch(text):
-        if simple[1] not in _WORDS:
-            return Template(text, (simple[1],), simple[1], tuple(re.findall(r"[a-z]+", simple[2])))
+    if (simple := _SIMPLE.fullmatch(text)) and simple[1] not in _WORDS:
+        return Template(text, (simple[1],), simple[1], tuple(re.findall(r"[a-z]+", simple[2])))
     try:
         tree = _JINJA.parse(text)
         names = tuple(sorted(_attributes(tree)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from email.utils import formatdate
 from typing import Any
@@ -22,8 +23,10 @@ from tests.doors.scripted import (
 )
 
 from rosterd.core.outcome import Accepted, TooLarge
-from rosterd.errors import CredentialsError, Stopped, TargetError
-from rosterd.orbix.patience import ComeBack
+from rosterd.errors import CredentialsError, RosterdError, Stopped, TargetError
+from rosterd.orbix.binding import Binding
+from rosterd.orbix.client import Orbix, OrbixTarget
+from rosterd.orbix.patience import Again, ComeBack, Patience
 
 PEOPLE = [person("carlos.silva"), person("Joao.Souza"), person("maria")]
 ALL_BAD = '{"errors":{"3400":["All users are invalid."]},"title":"BadRequest","status":400}'
@@ -282,6 +285,21 @@ def test_fault_30_redirects_are_not_followed(status: int) -> None:
         assert (elsewhere.seen, elsewhere.connections) == ([], 0)
 
 
+def test_fault_57_a_stop_in_real_time_ends_within_a_second() -> None:
+    stop = threading.Event()
+    stopped: list[float] = []
+
+    def stop_soon() -> None:
+        threading.Timer(0.2, lambda: (stopped.append(time.monotonic()), stop.set())).start()
+
+    with Scripted([Play(http(429, "", "Retry-After: 100"), before=stop_soon)]) as server:
+        orbix = Orbix(settings(server.url), stop, Lines())
+        with pytest.raises(Stopped):
+            orbix.target("ACME").upsert_people(PEOPLE)
+        assert time.monotonic() - stopped[0] < 1
+        orbix.close()
+
+
 def test_fault_57_a_stop_during_a_pause_ends_at_once() -> None:
     with Scripted([Play(http(429, "", "Retry-After: 100"))]) as server, aimed(server.url) as aim:
         aim.time.stop_at = aim.time.seconds + 50
@@ -320,3 +338,55 @@ def test_synchronize_is_tried_once(play: Play) -> None:
 def test_doubt_is_not_forgotten_when_the_last_try_was_harmless() -> None:
     error, server = doubtful(Play(b"", "close"), Play(http(403)))
     assert (len(server.seen), error.maybe_applied) == (2, True)
+
+
+def test_only_requests_that_left_are_counted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with Scripted([ok()]) as server, aimed(server.url, base_url=url) as aim:
+        target = aim.orbix.target("ACME")
+        with pytest.raises(TargetError, match="no connection") as caught:
+            target.upsert_people(PEOPLE)
+        assert (target.requests, caught.value.maybe_applied, len(server.token_requests)) == (0, False, 1)
+
+
+@pytest.mark.parametrize("tenant", ["provider-one", "another"])
+def test_a_defective_binding_sends_nothing(tenant: str) -> None:
+    with Scripted([ok()]) as server, aimed(server.url) as aim:
+        base = "https://elsewhere.example.com" if tenant == "provider-one" else str(aim.orbix.http.base)
+        target = OrbixTarget(aim.orbix, Binding(base, tenant, "ACME"))
+        if tenant == "provider-one":
+            with pytest.raises(RosterdError) as caught:
+                target.upsert_people(PEOPLE)
+            assert caught.value.exit_code == 1
+            assert server.seen == []
+        else:
+            target.upsert_people(PEOPLE)
+            assert server.seen[0].headers["tenant"] == tenant
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "least"),
+    [(429, (), 1.0), (503, (), 0.0), (503, (f"Retry-After: {formatdate(1e9, usegmt=True)}",), 1.0)],
+)
+def test_the_least_wait(status: int, headers: tuple[str, ...], least: float) -> None:
+    plays = [Play(http(status, "", *headers)), ok()]
+    with Scripted(plays) as server, aimed(server.url, random=0.0) as aim:
+        aim.orbix.target("ACME").upsert_people(PEOPLE)
+        assert aim.time.waits == [least]
+
+
+def test_back_off_is_capped_and_a_run_has_a_budget() -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return False
+
+    def failing() -> Again:
+        return Again(TargetError("busy"))
+
+    patience = Patience(20, wait, lambda _problem, _seconds: None, random=lambda: 1.0, budget=100.0)
+    with pytest.raises(TargetError, match="busy"):
+        patience.run(failing)
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]

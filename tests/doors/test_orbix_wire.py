@@ -19,14 +19,10 @@ from rosterd.orbix.wire import Ambiguous, body_start, groups_body, parse_groups,
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+KEYS = st.sampled_from(["user", "errorMessage", "groupName", "users", "x"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | TEXT,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["user", "errorMessage", "groupName", "users", "x"]), inner, max_size=4
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
 )
 

@@ -125,15 +125,6 @@ class Tally:
 
 
 @dataclass
-class Planned:
-    """What the plan would do to one kind of record, for the plan document: like a Tally before anything is sent."""
-
-    creates: int = 0
-    updates: int = 0
-    gone: int = 0
-
-
-@dataclass
 class Facts:
     """What the guards look at: the changes that no approval covers, and what was active before."""
 

@@ -59,18 +59,24 @@ class Desk(Reader):
 
     def hold(
         self, binding: int, digest: str, reasons: Sequence[str], counts: dict[str, Any], changes: Iterable[list[Change]],
-        now: float, *, pilot: bool,
+        now: float, *, total: int, pilot: bool,
     ) -> None:  # fmt: skip
-        """Stores a held plan change by change; unapproved plans of the same customer give way to it."""
-        known = self._rows("SELECT id FROM plan WHERE binding = ? AND digest = ?", (binding, digest))
+        """Stores a held plan change by change; unapproved plans of the same customer give way to it.
+
+        A plan that is stored whole already keeps its approval, as long as that has not expired.
+        """
+        whole = "(SELECT count(*) FROM plan_change c WHERE c.plan = plan.id)"
+        known = self._rows(
+            f"SELECT id FROM plan WHERE binding = ? AND digest = ? AND {whole} >= ? AND (expires IS NULL OR expires > ?)",
+            (binding, digest, total, now),
+        )
         with self._writing():
             if known:
-                self._db.execute(
-                    "UPDATE plan SET reasons = ? WHERE id = ?", (json.dumps(list(reasons)), known[0][0])
-                )
+                self._db.execute("UPDATE plan SET reasons = ? WHERE id = ?", (json.dumps(list(reasons)), known[0][0]))
                 return
             old = self._rows(
-                "SELECT id FROM plan WHERE binding = ? AND (approved IS NULL OR expires < ?)", (binding, now)
+                "SELECT id FROM plan WHERE binding = ? AND (approved IS NULL OR expires < ? OR digest = ?)",
+                (binding, now, digest),
             )
             for (plan,) in old:
                 self._db.execute("DELETE FROM plan_change WHERE plan = ?", (plan,))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json as jsonlib
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -31,7 +30,7 @@ def approve(
 ) -> int:  # fmt: skip
     """Approves held plans; without digests and without --all it lists them."""
     with desk(common) as (settings, ledger):
-        names = dict((client, name) for name, client in clients(settings, customers))
+        names = {client: name for name, client in clients(settings, customers)}
         held = [plan for plan in ledger.held(time.time()) if plan.client in names and plan.open]
         waiting = [plan for plan in held if plan.approved is None]
         if not digests and not everything:
@@ -221,7 +220,7 @@ def backup(common: Common, file: Path) -> int:
         if file.absolute() == ledger.path:
             raise SettingsError("is the ledger itself", where=str(file), hint="name another file")
         ledger.backup(file)
-        size = os.stat(file).st_size
+        size = file.stat().st_size
         say([f"{file}: {size:,} bytes, lineage {ledger.lineage[:8]}"])
     return 0
 

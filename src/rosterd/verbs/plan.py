@@ -122,9 +122,8 @@ def _write(out: Path, pages: _Pages) -> None:
     """Whole or not at all."""
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        with open(
-            os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o640), "w", encoding="utf-8"
-        ) as file:
+        draft.touch(0o640)
+        with draft.open("w", encoding="utf-8") as file:
             pages.copy(file)
         draft.replace(out)
     except OSError as error:

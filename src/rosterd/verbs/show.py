@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from rosterd import words
-from rosterd.settings import load, sample as settings_sample, schema as settings_schema, shown
+from rosterd.settings import load, shown
+from rosterd.settings import sample as settings_sample
+from rosterd.settings import schema as settings_schema
 from rosterd.verbs.common import Common, say, say_json
 
 

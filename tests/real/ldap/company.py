@@ -20,7 +20,7 @@ LOCKED = "000001010000Z"  # pwdAccountLockedTime of an account that stays locked
 
 
 class Awkward(NamedTuple):
-    """An entry that is out of the ordinary: its relative name as written, that in canonical form, the rest."""
+    """An entry that is out of the ordinary: its relative name as written and in canonical form, the rest."""
 
     rdn: str
     canonical: str

@@ -1,0 +1,62 @@
+"""Checks and mending of single values, and the notes about entries that a rule stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from unicodedata import category, normalize
+
+from rosterd.core.people import ACTIVE, ASIDE, OUT
+
+MAX_NAME = 1_024  # characters; a longer display name is cut and reported
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*+@(?:[A-Za-z0-9-]++\.)++[A-Za-z0-9-]+"
+EMAIL = re.compile(_ADDRESS)
+EMAILS = re.compile(rf"(?:{_ADDRESS})?+(?:\n(?:{_ADDRESS})?+)*+")
+
+
+class Problems:
+    """What the rules said about single entries of a batch, by index: exclusions win, then set aside, then warnings."""
+
+    def __init__(self) -> None:
+        self._out: dict[int, str] = {}
+        self._aside: dict[int, str] = {}
+        self._warned: dict[int, str] = {}
+
+    def exclude(self, indexes: Sequence[int], reason: str) -> None:
+        for i in indexes:
+            self._out.setdefault(i, reason)
+
+    def aside(self, i: int, reason: str) -> None:
+        self._aside.setdefault(i, reason)
+
+    def warn(self, i: int, reason: str) -> None:
+        self._warned[i] = f"{self._warned[i]}; {reason}" if i in self._warned else reason
+
+    def indexes(self) -> set[int]:
+        return {*self._out, *self._aside, *self._warned}
+
+    def verdict(self, i: int) -> tuple[str, str]:
+        if i in self._out:
+            return OUT, self._out[i]
+        if i in self._aside:
+            return ASIDE, self._aside[i]
+        return ACTIVE, self._warned[i]
+
+
+def clean(text: str) -> str:
+    """NFC, any white space a plain space, without control characters and bidirectional overrides (Unicode TR 9)."""
+    if not text.isascii():
+        text = normalize("NFC", text)
+    if text.isprintable():
+        return text
+    kept = [
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or not (category(char) in ("Cc", "Cs", "Cn") or char in _BIDI)
+    ]
+    return "".join(kept).strip()
+
+
+_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
