@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
+from operator import methodcaller
 from unicodedata import normalize
 
 from anyascii import anyascii
@@ -21,6 +22,8 @@ from rosterd.core.doors import Batch, Cell
 from rosterd.core.people import ACTIVE, Wanted, fold, ref_key, ref_logon, sort_key
 from rosterd.people_rules import PeoplePlan
 from rosterd.templates import Template, TemplateError, condition, getter
+
+_strip = methodcaller("strip")  # a cell of several values has none, and takes the slower way
 
 NO_KEY = b"\xff"  # first byte of the stand-in key of an entry without logon or domain
 
@@ -131,7 +134,7 @@ class PeopleMapper:
             )
             if at >= 0:
                 try:
-                    return [row[at].strip() for row in rows]  # type: ignore[union-attr]  # tuples take the slower way
+                    return list(map(_strip, [row[at] for row in rows]))
                 except AttributeError:
                     pass
         out: list[str] = []

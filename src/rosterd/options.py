@@ -66,7 +66,7 @@ def verb(
             values = {key: given.pop(key) for key in _COMMON}
             raise typer.Exit(_guarded(lambda: function(common=_merged(values), **given)))
 
-        run.__signature__ = inspect.Signature([*own, *_common_parameters()])  # type: ignore[attr-defined]  # read by typer
+        run.__dict__["__signature__"] = inspect.Signature([*own, *_common_parameters()])  # typer reads it
         run.__annotations__ = {p.name: p.annotation for p in [*own, *_common_parameters()]}
         group.command(name, rich_help_panel=panel)(run)
         return run

@@ -85,13 +85,14 @@ def is_expression(text: str) -> bool:
 
 def _attributes(tree: nodes.Template) -> Iterator[str]:
     yield from meta.find_undeclared_variables(tree) - _WORDS
-    for node in tree.find_all((nodes.Getitem, nodes.Getattr)):
-        base = node.node  # type: ignore[attr-defined]  # both node kinds have it, their common base has not
-        if isinstance(base, nodes.Name) and base.name in ("entry", "all"):
-            if isinstance(node, nodes.Getattr):
-                yield node.attr
-            elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-                yield str(node.arg.value)
+    for dotted in tree.find_all(nodes.Getattr):
+        if isinstance(dotted.node, nodes.Name) and dotted.node.name in ("entry", "all"):
+            yield dotted.attr
+    for item in tree.find_all(nodes.Getitem):
+        if isinstance(item.node, nodes.Name) and item.node.name in ("entry", "all"):
+            if not isinstance(item.arg, nodes.Const):
+                raise AssertionError('entry[…] takes an attribute in quotes, such as entry["Odd Name"]')
+            yield str(item.arg.value)
 
 
 class _Names(dict[str, Any]):

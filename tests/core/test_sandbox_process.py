@@ -13,10 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from tests.core.sandbox_kit import BASE, Caller, body_of, groups_of, people, user
@@ -69,8 +68,10 @@ class TestServer:
         trust = ssl.create_default_context(cafile=certificate)
         with serve(tls=(certificate, key)) as server:
             assert server.url.startswith("https://127.0.0.1:")
-            with urlopen(f"{server.url}/_sandbox/state", context=trust) as answer:  # noqa: S310 (loopback)
-                assert json.load(answer) == {"clients": [], "requests": 0}
+            connection = HTTPSConnection("127.0.0.1", server.port, context=trust, timeout=10)
+            connection.request("GET", "/_sandbox/state")
+            assert json.load(connection.getresponse()) == {"clients": [], "requests": 0}
+            connection.close()
             server.faults.add(fault("reset", path="/reset"))
             with (
                 socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain,

@@ -415,7 +415,7 @@ def test_consoles(tmp_path: Path, lines: str) -> None:
 def test_errors_of_the_classes_hold_no_input(model: type[BaseModel]) -> None:
     """Whoever logs such an error logs no secret."""
     with pytest.raises(ValidationError) as caught:
-        model(**{"client_secret": "canary\n", "path": {"canary": 1}, "layers": [{"orbix": "canary"}]})
+        model(client_secret="canary\n", path={"canary": 1}, layers=[{"orbix": "canary"}])
     assert "canary" not in str(caught.value)
 
 

@@ -181,11 +181,25 @@ def test_no_control_comes_back_from_a_server_that_pages() -> None:
     assert "no paging control" in failing(lambda peer, request: peer.send(page(request, 0, None))).what
 
 
-def test_no_control_comes_back_on_the_second_page() -> None:
-    def search(peer: Peer, request: Request) -> None:
-        peer.send(page(request, 0, b"1" if request.cookie == b"" else None))
+@pytest.mark.parametrize("controls", [(fakeldap.PAGED,), ()])
+def test_no_control_comes_back_on_the_second_page(controls: tuple[bytes, ...]) -> None:
+    """Even when the server says by then that it cannot page."""
 
-    assert "no paging control" in failing(search).what
+    def search(peer: Peer, request: Request) -> None:
+        people = person(request, 1 if request.cookie == b"" else 2)
+        peer.send(people + done(request.id, b"1" if request.cookie == b"" else None))
+
+    with serving(search) as fake:
+        fake.controls = controls
+        with pytest.raises(SourceError, match="no paging control"):
+            read(source(fake))
+
+
+def test_a_page_larger_than_asked_for_is_cut_off() -> None:
+    def search(peer: Peer, request: Request) -> None:
+        peer.send(b"".join([person(request, n) for n in range(11)]) + done(request.id))
+
+    assert "more than the 10 entries" in failing(search).what
 
 
 @pytest.mark.parametrize(("entries", "whole"), [(9, True), (10, False), (11, False)])
@@ -388,6 +402,13 @@ def test_garbage_instead_of_a_bind_answer_is_a_source_error(kind: str) -> None:
         fake.on_bind = talk
         with pytest.raises(SourceError):
             read(source(fake))
+
+
+@pytest.mark.parametrize("kind", ["huge length", "very huge length"])
+def test_a_huge_length_is_not_waited_for(kind: str) -> None:
+    began = time.monotonic()
+    assert "announced a message" in failing(lambda peer, request: peer.send(GARBAGE[kind])).what
+    assert time.monotonic() - began < 3
 
 
 def test_an_answer_to_another_request_is_a_source_error() -> None:
@@ -756,6 +777,25 @@ def test_members_that_come_in_ranges_are_all_read() -> None:
         (batch,) = read_groups(source(fake))
         assert fake.searches == 3
     assert batch.members == [tuple(ref_dn(f"uid=p{n},{BASE}") for n in range(4_001))]
+
+
+def test_ranges_are_fetched_between_two_pages() -> None:
+    inner = ranged(20, 10)
+
+    def search(peer: Peer, request: Request) -> None:
+        if request.cookie == b"":
+            members: list[bytes | str] = [f"uid=p{n},{BASE}" for n in range(10)]
+            first = entry(request.id, f"cn=g,{BASE}", {"cn": ["g"], "member;range=0-9": members})
+            peer.send(first + done(request.id, b"next"))
+        elif request.cookie == b"next":
+            peer.send(entry(request.id, f"cn=h,{BASE}", {"cn": ["h"]}) + done(request.id))
+        else:
+            inner(peer, request)
+
+    with serving(search) as fake:
+        first, second = read_groups(source(fake))
+    assert first.members == [tuple(ref_dn(f"uid=p{n},{BASE}") for n in range(21))]
+    assert second.rows == [["h"]]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ class Leaver(NamedTuple):
 
 
 class RunRow(NamedTuple):
+    """One run of one customer; `ended` and what follows are None when it was killed."""
+
     id: int
     started: float
     ended: float | None

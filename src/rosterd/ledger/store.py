@@ -81,6 +81,7 @@ def open_store(
 
 
 def quick_check(connection: apsw.Connection, path: Path) -> None:
+    """Raises LedgerError when SQLite finds the file's structure damaged (sqlite.org/pragma.html#pragma_quick_check)."""
     rows = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
     if rows != ["ok"]:
         raise LedgerError(f"the ledger is damaged: {rows[0]}", where=str(path), hint=_KEEP)

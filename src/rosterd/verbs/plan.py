@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -28,21 +29,23 @@ def plan(
     common: Common, customers: Sequence[str], only: Sequence[str], *, json: bool, out: Path | None, check: bool, full: bool
 ) -> int:  # fmt: skip
     loaded, logger = begin(common)
-    pages = _Pages(words.Paint(False) if json else paint(), full=full, document=json or out is not None)
-    with progress(wanted=not common.quiet) as tell:
-        wish = Wish(customers, dry=True, only=only, progress=tell, show=pages.add)
-        document = run_once(loaded.settings, wish, logger)
-    for name, customer in document["customers"].items():
-        pages.missing(name, customer)
-    if out is not None:
-        _write(out, pages)
-    if json:
-        pages.copy(sys.stdout)
-    else:
-        say(pages.lines)
-    codes = [0 if c["exit_code"] == 3 else c["exit_code"] for c in document["customers"].values()]
-    code = worst(codes)
-    return 10 if check and code == 0 and pages.changes else code
+    with closing(
+        _Pages(words.Paint(False) if json else paint(), full=full, document=json or out is not None)
+    ) as pages:
+        with progress(wanted=not common.quiet) as tell:
+            wish = Wish(customers, dry=True, only=only, progress=tell, show=pages.add)
+            document = run_once(loaded.settings, wish, logger)
+        for name, customer in document["customers"].items():
+            pages.missing(name, customer)
+        if out is not None:
+            _write(out, pages)
+        if json:
+            pages.copy(sys.stdout)
+        else:
+            say(pages.lines)
+        codes = [0 if c["exit_code"] == 3 else c["exit_code"] for c in document["customers"].values()]
+        code = worst(codes)
+        return 10 if check and code == 0 and pages.changes else code
 
 
 class _Pages:
@@ -98,6 +101,11 @@ class _Pages:
         for number, change in enumerate(changes):
             write(("," if number else "") + jsonlib.dumps(change, ensure_ascii=False))
         write("]}")
+
+    def close(self) -> None:
+        """Lets go of the document."""
+        if self._file is not None:
+            self._file.close()
 
     def copy(self, target: IO[str]) -> None:
         """The whole document."""

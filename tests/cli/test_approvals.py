@@ -1,0 +1,159 @@
+"""An approval covers just its changes, until they are delivered or it expires."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from rosterd.log import configure
+from rosterd.once import Wish, run_once
+from rosterd.settings import load
+from tests.cli.kit import Office, limit, numbered, people
+
+FIVE = ("ana", "bruno", "carlos", "dora", "egon")
+DAY = 86_400.0
+
+
+def later(office: Office, days: float) -> dict[str, Any]:
+    """A run so many days from now: the clock is the one thing that is pretended."""
+    settings = load(office.config, {}).settings
+    wish = Wish(clock=lambda: time.time() + days * DAY)
+    part: dict[str, Any] = run_once(settings, wish, configure("console", -1))["customers"]["acme"]
+    return part
+
+
+@pytest.fixture
+def tight(office: Office) -> Office:
+    """Every creation beside those known holds."""
+    office.run(code=0)
+    office.set(customers={"acme": {"guards": {"creates": limit(count=0), "updates": limit(count=0)}}})
+    return office
+
+
+def held_digest(office: Office) -> str:
+    office.one(code=4)
+    return str(office.plan(code=4)["digest"])
+
+
+def test_fault_92_other_changes_stay_held(tight: Office) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    tight.do("approve", held_digest(tight))
+    tight.put(people(*FIVE, "filipa", "gerd"))
+    part = tight.one(code=4)
+    assert part["people"]["created"] == 1 and part["people"]["unsent"] == 1
+    assert "ndd//filipa" in tight.users() and "ndd//gerd" not in tight.users()
+    assert "creates" in part["reason"]
+    plan = tight.plan(code=4)
+    assert [change["key"] for change in plan["changes"]] == ["NDD//gerd"]
+
+
+def test_fault_92_an_approved_change_that_changed_is_held(tight: Office) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    tight.do("approve", held_digest(tight))
+    tight.put([*people(*FIVE), ("filipa", "Somebody else", "filipa@example.com")])
+    part = tight.one(code=4)
+    assert part["people"]["created"] == 0 and "ndd//filipa" not in tight.users()
+
+
+def test_fault_92_an_approved_change_that_is_no_longer_wanted(tight: Office) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    tight.do("approve", held_digest(tight))
+    tight.put(people(*FIVE))
+    assert tight.one(code=0)["people"]["created"] == 0
+
+
+def test_fault_92_each_of_two_held_plans(tight: Office) -> None:
+    """An approval of the newer plan lets all of it go; the older one is then settled."""
+    tight.put(people(*FIVE, "filipa"))
+    tight.one(code=4)
+    tight.put(people(*FIVE, "filipa", "gerd"))
+    tight.do("approve", held_digest(tight))
+    assert tight.one(code=0)["people"]["created"] == 2
+    assert tight.do("approve", "--json").document["plans"] == []
+    assert tight.do("status", "--json").document["customers"]["acme"]["held"] == []
+
+
+def test_an_approval_is_spent_when_delivered(tight: Office) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    tight.do("approve", held_digest(tight))
+    tight.one(code=0)
+    tight.put([*people(*FIVE), ("filipa", "Changed", "filipa@example.com")])
+    tight.one(code=4)
+    tight.put(people(*FIVE, "filipa"))
+    assert tight.one(code=0)["people"]["unchanged"] == 6
+
+
+def test_an_approval_outlives_a_failed_run(tight: Office) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    tight.do("approve", held_digest(tight))
+    tight.fault("status", status=503)
+    tight.set(orbix={"attempts": 1})
+    tight.one(code=6)
+    tight.calm()
+    assert tight.one(code=0)["people"]["created"] == 1
+
+
+@pytest.mark.parametrize(("days", "goes"), [(6.9, True), (7.1, False)])
+def test_an_approval_expires(tight: Office, days: float, goes: bool) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    tight.do("approve", held_digest(tight))
+    part = later(tight, days)
+    assert part["exit_code"] == (0 if goes else 4), part["reason"]
+    assert ("ndd//filipa" in tight.users()) is goes
+
+
+def test_approval_days(tight: Office) -> None:
+    tight.set(customers={"acme": {"approval_days": 1}})
+    tight.put(people(*FIVE, "filipa"))
+    result = tight.do("approve", held_digest(tight))
+    assert "1 day" in result.out
+    assert later(tight, 1.1)["exit_code"] == 4
+
+
+def test_several_digests_at_once(tight: Office) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    first = held_digest(tight)
+    tight.put(people(*FIVE[:4], "gerd"))
+    second = held_digest(tight)
+    result = tight.do("approve", first, second)
+    assert result.code == 0, result.said
+    tight.put(people(*FIVE, "filipa", "gerd"))
+    assert tight.one(code=0)["people"]["created"] == 2
+
+
+def test_an_approval_is_for_its_customer(office: Office) -> None:
+    from tests.cli.kit import customer
+
+    office.settings = {}
+    office.write(acme=customer(guards={"first_run": "approve"}), bolt=customer("bolt", guards={"first_run": "approve"}))
+    office.put(people(*FIVE), "bolt.csv")
+    office.run(code=4)
+    digest = office.plan(code=4, name="bolt")["digest"]
+    assert digest != office.plan(code=4)["digest"], "the same people of two customers are two plans"
+    office.do("approve", digest)
+    document = office.run(code=4)
+    assert document["customers"]["bolt"]["exit_code"] == 0
+    assert office.users("ACME") == {} and len(office.users("BOLT")) == 5
+
+
+def test_a_busy_directory_does_not_void_an_approval(office: Office) -> None:
+    office.put(numbered(40))
+    office.run(code=0)
+    office.put(numbered(80))
+    office.do("approve", held_digest(office))
+    office.put([*numbered(80), *people("newcomer")])
+    part = office.one(code=0)
+    assert part["people"]["created"] == 41, "one more alone is within the guard"
+
+
+def test_status_tells_held_from_approved(tight: Office) -> None:
+    tight.put(people(*FIVE, "filipa"))
+    digest = held_digest(tight)
+    status = tight.do("status", "--json")
+    assert status.code == 4 and status.document["customers"]["acme"]["state"] == "held"
+    tight.do("approve", digest)
+    assert tight.do("status").code == 10
+    tight.one(code=0)
+    assert tight.do("status").code == 0
