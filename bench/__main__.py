@@ -47,11 +47,13 @@ def _measured(goal: str, setup: Setup) -> list[Figure]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("goals", nargs="*", metavar="GOAL", help=f"some of {' '.join(GOALS)}; default: all")
-    parser.add_argument("--runs", type=int, default=5, help="pairs per figure (%(default)s)")
+    parser.add_argument("--runs", type=int, help="pairs per figure (5; with --small 2)")
     parser.add_argument("--small", action="store_true", help="a twentieth of the sizes, for a quick try")
     arguments = parser.parse_args()
     if unknown := [goal for goal in arguments.goals if goal not in GOALS]:
         parser.error(f"there is no goal {unknown[0]}; the goals are {' '.join(GOALS)}")
+    if arguments.runs is None:
+        arguments.runs = 2 if arguments.small else 5
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
     return arguments

@@ -82,7 +82,7 @@ class _Samples:
         ratios = [run.cpu / limit for run, limit in zip(self.runs, self.limits, strict=True)]
         context = {"CPU": median(run.cpu for run in self.runs), "U": median(self.limits)}
         return [
-            ratio(id_, f"{work}: CPU", ratios, "U", goal, **context),
+            ratio(id_, f"{work}: CPU", ratios, "U", goal, context),
             peak(id_, work, [run.rss for run in self.runs], memory),
         ]
 

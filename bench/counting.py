@@ -59,7 +59,7 @@ def groups_bound(sizes: Sequence[int]) -> int:
 
 def requests(setup: Setup) -> list[Figure]:
     """B7: a first run of every case, then one with some changes, then one without any."""
-    names = [f"case-{number:02d}" for number in range(len(CASES))]
+    names = [f"case{number:02d}" for number in range(len(CASES))]
     site = Site(setup.room / "counting", setup.sandbox, names, groups=True)
     site.anew()
     _write(site, names, later=False)
@@ -94,7 +94,7 @@ def _write(site: Site, names: Sequence[str], *, later: bool) -> None:
         changed = case.changed if later else 0
         joining = case.joining if later and case.joining else (0,) * len(case.sizes)
         sizes = [size + more for size, more in zip(case.sizes, joining, strict=True)]
-        write_people(site.people(name), case.people, renamed=lambda number, most=changed: number < most)
+        write_people(site.people(name), case.people, renamed=range(changed).__contains__)
         write_groups(site.memberships(name), sizes, case.people, first=[0] * len(sizes))
 
 

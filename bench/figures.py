@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -26,7 +26,7 @@ class Figure:
     exact: bool = False
     samples: Sequence[float] = ()
     note: str = ""
-    context: dict[str, float] = field(default_factory=dict)  # medians in absolute terms
+    context: Mapping[str, float] = field(default_factory=dict)  # medians in absolute terms
 
     @property
     def met(self) -> bool:
@@ -36,8 +36,9 @@ class Figure:
 
 
 def ratio(
-    id_: str, work: str, samples: Sequence[float], unit: str, goal: float, *, note: str = "", **context: float
-) -> Figure:
+    id_: str, work: str, samples: Sequence[float], unit: str, goal: float, context: Mapping[str, float],
+    note: str = "",
+) -> Figure:  # fmt: skip
     """The median of several samples against the most it may be."""
     return Figure(id_, work, median(samples), unit, goal, samples=samples, note=note, context=context)
 

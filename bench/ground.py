@@ -31,6 +31,7 @@ _CUSTOMER = """\
 client = "{name}"
 [customers.{name}.guards]
 first_run = "go"
+updates = {{ percent = 100 }}
 [customers.{name}.sources.hr]
 kind = "csv"
 path = "{name}.csv"
@@ -144,7 +145,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Setup:
-    """What every measurement is given: `room` for its files, how often a pair is measured, what sizes are divided by."""
+    """What every measurement is given: `room` is for its files; sizes are divided by `divisor`."""
 
     sandbox: Sandbox
     room: Path

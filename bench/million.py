@@ -83,7 +83,7 @@ class _Samples:
     def figure(self, id_: str, work: str, goal: float, note: str = "") -> Figure:
         ratios = [net / limit for net, limit in zip(self.net, self.limits, strict=True)]
         context = {"net": median(self.net), "R": median(self.limits)}
-        return ratio(id_, f"{work}: CPU", ratios, "R", goal, note=note, **context)
+        return ratio(id_, f"{work}: CPU", ratios, "R", goal, context, note)
 
 
 GOALS: Mapping[str, Callable[[Setup], list[Figure]]] = {"B3": known, "B4": cold}

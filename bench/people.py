@@ -8,8 +8,8 @@ from math import gcd
 from pathlib import Path
 
 HEADER = ("logon", "name", "email", "department", "status", "id")
-FIRST = "João Maria José Ana Zoë Łukasz Pedro Carlos Chloé Emma Noah Liam Olivia Mia".split()
-LAST = "Silva Souza Müller García Nowak Smith Jones Brown Rossi Costa Dubois Novák".split()
+FIRST = ("João", "Maria", "José", "Ana", "Zoë", "Łukasz", "Pedro", "Carlos", "Chloé", "Emma", "Noah", "Liam")
+LAST = ("Silva", "Souza", "Müller", "García", "Nowak", "Smith", "Jones", "Brown", "Rossi", "Costa", "Dubois")
 
 
 def shuffled(count: int) -> Iterator[int]:

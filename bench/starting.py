@@ -17,7 +17,7 @@ def help_(setup: Setup) -> list[Figure]:
     pairs = [(python(*nothing).cpu, python(*with_help).cpu) for _ in range(4 * setup.runs)]
     more = [1_000 * (helped - bare) for bare, helped in pairs]
     context = {"python_ms": 1_000 * median(bare for bare, _ in pairs)}
-    return [ratio("B10", "rosterd --help: CPU over python -c pass", more, "ms", 150, **context)]
+    return [ratio("B10", "rosterd --help: CPU over python -c pass", more, "ms", 150, context)]
 
 
 GOALS: Mapping[str, Callable[[Setup], list[Figure]]] = {"B10": help_}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rosterd.core.batches import GROUPINGS, PEOPLE, chunked
+from rosterd.core.plan import PERSON
 from rosterd.draft import Plan
 from rosterd.errors import TargetError
 from rosterd.push import Delivery, push_people
@@ -22,7 +23,8 @@ def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing
     plan, ledger = delivery.plan, delivery.ledger
     delivery.people_size = min(binding.people_size or PEOPLE, PEOPLE)
     sync_people = synchronizing and not delivery.approved_only and synchronize_people(delivery, notes)
-    for chunk in chunked(delivery.chosen(plan.gone), _MANY):
+    gone = (one for one in delivery.chosen(plan.gone) if not (sync_people and one.kind == PERSON))
+    for chunk in chunked(gone, _MANY):
         ledger.depart(delivery.run, delivery.binding, chunk)
     if not sync_people:
         push_people(delivery)

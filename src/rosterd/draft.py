@@ -35,6 +35,7 @@ class PlanningLedger(Protocol):
     ) -> set[tuple[bytes, str]]: ...
     def has_approvals(self, binding: int, now: float) -> bool: ...
     def active_seats(self, binding: int, group: bytes) -> int: ...
+    def shown(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, str]: ...
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Plan:
     groups: ChangeLog = field(default_factory=ChangeLog)
     seats: ChangeLog = field(default_factory=ChangeLog)
     gone: ChangeLog = field(default_factory=ChangeLog)
-    seats_wanted: Sorter[Seat] = field(default_factory=lambda: Sorter(100_000))
+    seats_wanted: Sorter[Seat] = field(default_factory=Sorter)
     touches: Sorter[tuple[bytes, str, bytes, str, str, str]] = field(default_factory=Sorter)
     edges_added: Spill[Edge] = field(default_factory=Spill)
     edges_removed: Spill[Edge] = field(default_factory=Spill)
@@ -104,6 +105,7 @@ class Plan:
     dropped: Sorter[tuple[bytes, str, bytes]] = field(default_factory=Sorter)  # refusals that no longer stand
     whole: bool = True  # every source was read completely
     kept_people: int = 0  # set-aside people whom the target knows
+    found: set[str] = field(default_factory=set)  # names of `--only` that somebody has
 
     @property
     def logs(self) -> tuple[ChangeLog, ...]:

@@ -1,7 +1,7 @@
 """Addresses that several people share, found in flat memory among any number of people.
 
-A first pass marks slots of a table by hash and remembers the hashes whose slot was taken already (a few of
-them by chance); a second pass, over the sorted people, looks closely at those only.
+A first pass marks two slots of a table by hash (a Bloom filter) and remembers the hashes whose slots were both taken
+already (a few of them by chance); a second pass, over the sorted people, looks closely at those only.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from typing import Final
 
 from rosterd.core.people import ACTIVE, Wanted, fold
 
-_SLOTS: Final = 1 << 22  # 4 MiB; a million people leave about 200,000 candidates by chance
+_MANY: Final = 50_000  # people after whom a larger table takes over
+_FIRST: Final = 1 << 19  # slots of the first table
+_REST: Final = 1 << 22  # slots of the larger one: 4 MiB; a million people leave some 50,000 candidates by chance
 
 
 class SharedEmails:
     """Feed all addresses, then ask."""
 
     def __init__(self) -> None:
-        self._taken = bytearray(_SLOTS)
+        self._first = bytearray(_FIRST)
+        self._rest: bytearray | None = None
+        self._count = 0
         self.candidates: set[int] = set()
 
     def feed(self, people: Iterable[Wanted]) -> None:
-        taken, mask, add = self._taken, _SLOTS - 1, self.candidates.add
-        for email in [person[4] for person in people if person[4] and person[8] == ACTIVE]:
-            mark = hash(email.lower())
-            slot = mark & mask
-            if taken[slot]:
-                add(mark)
-            else:
-                taken[slot] = 1
+        marks = [hash(person[4].lower()) for person in people if person[4] and person[8] == ACTIVE]
+        self._count += len(marks)
+        if self._rest is None and self._count > _MANY:
+            self._rest = bytearray(_REST)
+        self.candidates.update(_taken(self._first, marks, mark_them=self._rest is None))
+        if self._rest is not None:
+            self.candidates.update(_taken(self._rest, marks, mark_them=True))
 
     def shared(self, chunks: Iterable[list[Wanted]]) -> dict[str, list[str]]:
         """Folded address -> the people (as shown) who have it, where they are two or more."""
@@ -44,3 +47,16 @@ class SharedEmails:
         for person in chunk:
             if person[4] and hash(person[4].lower()) in candidates and person[8] == ACTIVE:
                 found.setdefault(fold(person[4]), []).append(f"{person[1]}//{person[2]}")
+
+
+def _taken(table: bytearray, marks: list[int], *, mark_them: bool) -> list[int]:
+    """The marks whose two slots were taken before; the slots are taken afterwards."""
+    mask = len(table) - 1
+    found = []
+    for mark in marks:
+        one, two = mark & mask, (mark >> 24) & mask
+        if table[one] and table[two]:
+            found.append(mark)
+        elif mark_them:
+            table[one] = table[two] = 1
+    return found

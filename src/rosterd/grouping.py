@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 from rosterd.core.doors import Batch
 from rosterd.core.people import ACTIVE, ASIDE, Place, fold, ref_dn, ref_key, ref_logon
-from rosterd.templates import Template, TemplateError, getter, parse
+from rosterd.templates import Template, TemplateError, getter, parse, quick_column
 
 Edge: TypeAlias = tuple[str, bytes, str]
 
@@ -96,6 +96,7 @@ class GroupMapper:
     def __init__(self, plan: GroupPlan, attributes: Sequence[str], groups: Groups) -> None:
         self._plan = plan
         self._groups = groups
+        self._attributes = attributes
         self._name = getter(plan.name, attributes)
         self._description = getter(plan.description, attributes)
         self._member = getter(plan.member, attributes) if plan.member else None
@@ -106,20 +107,34 @@ class GroupMapper:
 
     def _memberships(self, batch: Batch) -> Iterator[Edge]:
         """CSV: a row is one membership; a row without a member only declares its group."""
-        source, known, member = self._plan.source, self._known, self._member
-        assert member is not None
-        for row, place in zip(batch.rows, batch.places, strict=True):
-            try:
-                pair = (self._name(row), self._description(row))
-                who = member(row)
-            except TemplateError as error:
-                self._declare("", "", place, "", str(error))
-                continue
+        source, known = self._plan.source, self._known
+        names, descriptions, members = self._columns(batch)
+        refs = refs_of_members(source, members)
+        pairs = zip(names, descriptions, strict=True)
+        for pair, place, who, ref in zip(pairs, batch.places, members, refs, strict=True):
             key = known.get(pair)
             if key is None:
                 key = known[pair] = self._declare(*pair, place, "")
             if who:
-                yield ref_member(source, who), key, source
+                yield ref, key, source
+
+    def _columns(self, batch: Batch) -> tuple[list[str], list[str], list[str]]:
+        """Names, descriptions and members of the rows; a row whose template fails is a group that is set aside."""
+        plan = self._plan
+        assert plan.member is not None and self._member is not None
+        quick = [quick_column(t, batch.rows, self._attributes) for t in (plan.name, plan.description, plan.member)]
+        if quick[0] is not None and quick[1] is not None and quick[2] is not None:
+            return quick[0], quick[1], quick[2]
+        columns: tuple[list[str], list[str], list[str]] = ([], [], [])
+        for row, place in zip(batch.rows, batch.places, strict=True):
+            try:
+                texts = (self._name(row), self._description(row), self._member(row))
+            except TemplateError as error:
+                texts = ("", "", "")
+                self._declare("", "", place, "", str(error))
+            for column, text in zip(columns, texts, strict=True):
+                column.append(text)
+        return columns
 
     def _entries(self, batch: Batch) -> Iterator[Edge]:
         """LDAP: an entry is a group with its member refs."""
@@ -192,6 +207,15 @@ def ref_member(source: str, text: str) -> str:
     return ref_key(domain.strip(), logon.strip()) if slashes else ref_logon(source, text)
 
 
+def refs_of_members(source: str, members: list[str]) -> list[str]:
+    """ref_member for many at once."""
+    joined_up = "".join(members)
+    if joined_up.isascii() and "//" not in joined_up:
+        prefix = ref_logon(source, "")
+        return [prefix + member for member in map(str.lower, members)]
+    return [ref_member(source, member) for member in members]
+
+
 def joined(parts: Iterable[Groups], precedence: Sequence[str]) -> Groups:
     """Groupings of several sources as one: the same name joins memberships; the first of `precedence` describes it."""
     rank = {source: i for i, source in enumerate(precedence)}
@@ -219,15 +243,17 @@ def _rank(group: WantedGroup, rank: Mapping[str, int]) -> int:
 class Nesting:
     """Which wanted groupings each handle's members belong to, through any depth; cycles end and are told."""
 
-    def __init__(self, parents: Mapping[bytes, set[bytes]], wanted: Mapping[bytes, WantedGroup]) -> None:
+    def __init__(self, parents: Mapping[bytes, set[bytes]], groups: Groups) -> None:
         self._parents = parents
-        self._wanted = wanted
+        self._wanted = groups.by_key
         self._cache: dict[bytes, tuple[bytes, ...]] = {}
         self.cycles: set[bytes] = set()
+        # Whether a group contains another, or was only read to be expanded; else a handle is its own grouping.
+        self.deep = bool(parents) or any(handle[:1] == NESTED_ONLY for handle in groups.handles.values())
 
     def groupings(self, handle: bytes) -> tuple[bytes, ...]:
         """The handle itself and every group that contains it, as far as they are wanted."""
-        if not self._parents:
+        if not self.deep:
             return (handle,)
         if (found := self._cache.get(handle)) is None:
             seen = {handle}

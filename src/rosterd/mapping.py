@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
-from operator import methodcaller
 from unicodedata import normalize
 
 from anyascii import anyascii
@@ -21,9 +20,7 @@ from rosterd.cleaning import EMAIL, EMAILS, MAX_NAME, Problems, clean
 from rosterd.core.doors import Batch, Cell
 from rosterd.core.people import ACTIVE, Wanted, fold, ref_key, ref_logon, sort_key
 from rosterd.people_rules import PeoplePlan
-from rosterd.templates import Template, TemplateError, condition, getter
-
-_strip = methodcaller("strip")  # a cell of several values has none, and takes the slower way
+from rosterd.templates import Template, TemplateError, condition, getter, quick_column
 
 NO_KEY = b"\xff"  # first byte of the stand-in key of an entry without logon or domain
 
@@ -120,23 +117,9 @@ class PeopleMapper:
     def _values(
         self, template: Template, rows: Sequence[Sequence[Cell]], which: Sequence[int], problems: Problems
     ) -> list[str]:
-        if template.constant:
-            return [template.text.strip()] * len(which)
+        if len(which) == len(rows) and (quick := quick_column(template, rows, self._attributes)) is not None:
+            return quick
         get = getter(template, self._attributes)
-        if template.column is not None and not template.filters and len(which) == len(rows):
-            at = next(
-                (
-                    i
-                    for i, name in enumerate(self._attributes)
-                    if name.casefold() == template.attributes[0].casefold()
-                ),
-                -1,
-            )
-            if at >= 0:
-                try:
-                    return list(map(_strip, [row[at] for row in rows]))
-                except AttributeError:
-                    pass
         out: list[str] = []
         for i in which:
             try:

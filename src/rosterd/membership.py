@@ -27,17 +27,17 @@ def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[
     out: list[Ref] = []
     for key, domain, logon, _, _, source, _, dn, state, _, _, refs in people:
         shown = f"{domain}//{logon}"
-        if key in refused:
-            state = REFUSED
+        fate = REFUSED if key in refused else state
         if refs:
-            out += [(ref, key, state, shown) for ref in refs.split("\0")]
+            out += [(ref, key, fate, shown) for ref in refs.split("\0")]
         elif dn and "d" in kinds:
-            out.append((ref_dn(dn), key, state, shown))
+            out.append((f"d{dn}", key, fate, shown))
         else:
+            folded_logon = logon.lower() if logon.isascii() else fold(logon)
             if "u" in kinds:
-                out.append((ref_logon(source, logon), key, state, shown))
+                out.append((f"u{source}\x01{folded_logon}", key, fate, shown))
             if "k" in kinds:
-                out.append((ref_key(domain, logon), key, state, shown))
+                out.append((ref_key(domain, logon), key, fate, shown))
     return out
 
 
@@ -62,7 +62,7 @@ def nesting(edges: Iterable[list[Edge]], groups: Groups) -> tuple[Nesting, set[s
                 child = groups.handles.get(ref)
                 if child is not None:
                     parents.setdefault(child, set()).add(handle)
-    return Nesting(parents, groups.by_key), kinds
+    return Nesting(parents, groups), kinds
 
 
 def seats(
@@ -80,12 +80,17 @@ def seats(
         if len(who) != len(people):
             who = {ref: _one(list(same)) for ref, same in groupby(people, itemgetter(0))}
         out: list[Seat] = []
+        add = out.append
+        handles, simple = groups.handles, not nest.deep
         for ref, handle, source in members:
-            if ref in groups.handles and source not in flat:
-                continue
             found = who.get(ref)
+            if simple and found is not None and found[1]:
+                add((handle + NUL + found[1], source, found[2], found[3], ""))
+                continue
+            if ref in handles and source not in flat:
+                continue
             if found is None or not found[1]:
-                reason = _why(ref, found, ref in groups.handles)
+                reason = _why(ref, found, ref in handles)
                 row = (b"\xff" + ref.encode("utf-8", "replace"), ASIDE, shown_ref(ref), reason)
             else:
                 row = (found[1], found[2], found[3], "")

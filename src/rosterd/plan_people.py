@@ -85,6 +85,8 @@ def _slice(
     for person in ours:
         if person[10] and person[8] == ACTIVE:
             plan.warn(f"{_shown(person)}: {person[10]} ({_at(person)})")
+    if terms.only:
+        plan.found.update(name for person in ours for name in terms.only if mentions([name], person[0], person[4]))
     standing = judge.refused([row[0] for row in ours])
     changes: list[Change] = []
     refused: set[bytes] = set()

@@ -39,7 +39,7 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
     judge = Judge(terms, ledger, SEAT)
     for ours, old in align(unique_seats(merged([plan.seats_wanted])), ledger.seats(terms.binding)):
         count.wanted.update([seat[0].partition(NUL)[0] for seat in ours if seat[2] == ACTIVE])
-        _slice(terms, plan, judge, ours, old, names, count, draft)
+        _slice(terms, ledger, plan, judge, ours, old, names, count, draft)
     aside = _groups(terms, ledger, plan, groups, known, count)
     for chunk in draft:
         kept = [(change, approved) for change, approved in chunk if change.key.partition(NUL)[0] not in aside]
@@ -58,7 +58,7 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
 
 
 def _slice(
-    terms: Terms, plan: Plan, judge: Judge, ours: list[Seat], old: list[KnownSeat], names: dict[bytes, str],
+    terms: Terms, ledger: PlanningLedger, plan: Plan, judge: Judge, ours: list[Seat], old: list[KnownSeat], names: dict[bytes, str],
     count: _Count, draft: ChangeLog,
 ) -> None:  # fmt: skip
     tally = plan.tallies[SEAT]
@@ -81,9 +81,9 @@ def _slice(
             plan.problem("refused", SEAT, seat[0], change.shown, refusal[1], "")
         else:
             changes.append(change)
-    for row in left:
-        if decide(None, row[2]) == GONE and not _frozen(row[1], terms):
-            changes.append(_gone(row[0], row[1], names, ""))
+    lost = [row for row in left if decide(None, row[2]) == GONE and not _frozen(row[1], terms)]
+    people = ledger.shown(terms.binding, [row[0].partition(NUL)[2] for row in lost]) if lost else {}
+    changes += [_gone(row[0], row[1], names, people.get(row[0].partition(NUL)[2], "")) for row in lost]
     changing = {change.key for change in changes if change.op != GONE}
     plan.dropped.add([(key, SEAT, key) for key in standing if key not in refused and key not in changing])
     sending = sorted([change for change in changes if change.op != GONE], key=lambda change: change.key)

@@ -16,7 +16,7 @@ from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarg
 from rosterd.core.people import Known, Person
 from rosterd.core.plan import PERSON, Change, Tally
 from rosterd.draft import ChangeLog, Plan
-from rosterd.errors import RosterdError, TargetError
+from rosterd.errors import RosterdError, Stopped, TargetError
 from rosterd.lanes import Sendable, drive
 
 BISECTIONS = 1_024  # requests a run may spend on finding the records at fault
@@ -71,7 +71,6 @@ class Delivery:
     additive: bool = False
     bisections: int = BISECTIONS
     mismatch: str = ""  # a batch stayed unacknowledged because its answer named other records
-    news: int = 0  # refusals in this run
 
     def chosen(self, log: ChangeLog) -> Iterator[Change]:
         """The changes that may go now, in key order."""
@@ -95,15 +94,16 @@ class Delivery:
         self.ledger.acknowledge(self.run, self.binding, batch, accepted, refused, self.clock())
         for change in accepted:
             self.tally(change.kind).acknowledged(change.op)
-        for change, _ in refused:
+        for change, reason in refused:
             self.tally(change.kind).refuse()
-        self.news += len(refused)
+            self.plan.problem("refused", change.kind, change.key, change.shown, reason, "")
 
     def tally(self, kind: str) -> Tally:
         return self.plan.tallies[kind]
 
     def fail(self, batch: int, error: RosterdError) -> None:
-        doubt = isinstance(error, TargetError) and error.maybe_applied
+        # A stop may come between two tries of a request, the first of which may have been carried out.
+        doubt = isinstance(error, Stopped) or (isinstance(error, TargetError) and error.maybe_applied)
         self.ledger.failed(batch, self.binding, str(error), self.clock(), doubt=doubt)
 
 
@@ -178,10 +178,10 @@ class PeopleRequest:
             return self._halves(tree, isolated=self.isolated)
         change = self.changes[0]
         if self.tree is None:  # a request with a single record
-            delivery.record(self.batch, [], [(change, message)])
+            delivery.record(self.batch, [], [(change, standing(delivery, change) or message)])
             return []
         self.tree.open -= 1
-        self.tree.withheld.append((change, message, self.batch))
+        self.tree.withheld.append((change, standing(delivery, change) or message, self.batch))
         release(delivery, self.tree)
         return []
 
@@ -222,12 +222,23 @@ class PeopleRequest:
 
 def release(delivery: Delivery, tree: Tree) -> None:
     """Records withheld refusals as soon as the request has proven not to be wrong as a whole."""
-    if tree.accepted:
+    if tree.accepted or (tree.open == 0 and _stood_before(delivery, tree)):
         for change, message, batch in tree.withheld:
             delivery.record(batch, [], [(change, message)])
         tree.withheld.clear()
     elif tree.open == 0:
         raise TargetError(f"{BROKEN} ({tree.withheld[0][1]})", hint=BROKEN_HINT)
+
+
+def _stood_before(delivery: Delivery, tree: Tree) -> bool:
+    """Whether each of these records was refused before, just as it is: then it is they, and not the contract."""
+    return bool(tree.withheld) and all(standing(delivery, change) for change, _, _ in tree.withheld)
+
+
+def standing(delivery: Delivery, change: Change) -> str:
+    """Why this very record was refused by name before; "" when it was not. A 400 gives no reason of its own."""
+    found = delivery.ledger.refusals(delivery.binding, change.kind, change.key, change.key).get(change.key)
+    return found[1] if found and found[0] == change.content else ""
 
 
 def push_people(delivery: Delivery) -> None:

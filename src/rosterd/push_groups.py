@@ -17,7 +17,7 @@ from rosterd.core.people import NUL, TRIED, Grouping, Person
 from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change, is_active
 from rosterd.errors import RosterdError
 from rosterd.lanes import Sendable, drive
-from rosterd.push import Delivery, Tree, release
+from rosterd.push import Delivery, Tree, release, standing
 from rosterd.roster import Spill
 
 # A seat to send: its change, or None for one the target has already (sent along under membership = "unknown").
@@ -203,7 +203,7 @@ class GroupRequest:
             tree = self.tree or Tree()
             tree.open += 1
             return self._halves(tree, isolated=self.isolated)
-        told = self._refusal(self.parts[0], message)
+        told = [(change, standing(delivery, change) or reason) for change, reason in self._refusal(self.parts[0], message)]
         if self.tree is None:
             delivery.record(self.batch, [], told)
             return []

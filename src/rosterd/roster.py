@@ -20,7 +20,7 @@ from rosterd.errors import LedgerError
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
-RUN = 25_000  # rows sorted in memory at a time: about 14 MiB of people
+SMALL_RUN, RUN = 8_192, 25_000  # rows sorted in memory at a time: runs grow with what has come, up to 14 MiB
 BLOCK = 256  # rows read back at a time from each run
 CHUNK = 4_096  # rows handed on at a time
 _MARSHAL = 2  # without the table of shared references, which costs more than it saves here
@@ -77,7 +77,7 @@ class Spill(Generic[Row]):
 class Sorter(Generic[Row]):
     """Takes rows in any order, gives them in key order, any number of times."""
 
-    def __init__(self, run: int = RUN) -> None:
+    def __init__(self, run: int = SMALL_RUN) -> None:
         self._run = run
         self._rows: list[Row] = []
         self._spill: Spill[Row] = Spill()
@@ -87,7 +87,7 @@ class Sorter(Generic[Row]):
     def add(self, rows: list[Row]) -> None:
         self._rows += rows
         self.count += len(rows)
-        if len(self._rows) >= self._run:
+        if len(self._rows) >= max(self._run, min(RUN, self.count // 4)):
             self._rows.sort()
             self.runs.append(
                 [self._spill.write(self._rows[i : i + BLOCK]) for i in range(0, len(self._rows), BLOCK)]

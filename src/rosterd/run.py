@@ -142,6 +142,7 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
             job.aside_shared, job.additive, folded(tools.only),
         )  # fmt: skip
         plan = outcome.plan = make_plan(terms, ledger, gathered, emails)
+        outcome.notes += [f"nobody is called {name!r}" for name in terms.only if name not in plan.found]
     finally:
         for found in gathered:
             found.close()

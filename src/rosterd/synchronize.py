@@ -27,15 +27,23 @@ def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
     if not gone:
         return False  # nothing to delete: upserts do, and cannot delete what somebody else created
     people = _whole_set(delivery, gone, changes) if plan.whole and plan.people.count <= PEOPLE else None
-    if people is None or len(people) > PEOPLE:
-        why = (
-            "a source could not be read"
-            if not plan.whole
-            else f"the people do not fit one request of {PEOPLE:,}"
+    if not people or len(people) > PEOPLE:
+        limit = (
+            f"the people do not fit one request of {PEOPLE:,}" if people is None else "nobody would be left"
         )
+        why = limit if plan.whole else "a source could not be read"
         notes.append(f"not synchronized, so {len(gone):,} people who left stay in Orbix: {why}")
         return False
-    batch = delivery.begin(PERSON, [(person.domain, person.logon) for person in people], len(people))
+    # A deleted person's seats go too. Noted first: a returner's seats must be sent again, whatever ends this run.
+    leaving = {change.key for change in gone}
+    lost = [change for change in delivery.chosen(plan.gone) if change.kind == SEAT]
+    delivery.ledger.depart(
+        delivery.run, delivery.binding, [c for c in lost if c.key.partition(NUL)[2] in leaving]
+    )
+    # Who leaves is carried too: without an answer they may be gone or not, and a returner must be sent again.
+    carried = [(person.domain, person.logon) for person in people]
+    carried += [(change.before[0], change.before[1]) for change in gone if change.before]
+    batch = delivery.begin(PERSON, carried, len(people))
     answer = _asked(delivery, batch, lambda: delivery.target.synchronize_people(people))
     refused = [(change, answer.refused[change.key]) for change in changes if change.key in answer.refused]
     delivery.ledger.depart(delivery.run, delivery.binding, gone)
@@ -70,14 +78,15 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     groupings = (
         _whole_groupings(delivery, gone, changes) if plan.whole and plan.seats.count <= PEOPLE else None
     )
-    if groupings is None:
+    if not groupings:  # an empty list is no valid request
         limit = f"{GROUPINGS} groupings of {MEMBERS:,} people do not hold them"
-        why = "a source could not be read" if not plan.whole else limit
+        why = limit if groupings is None else "no grouping would be left"
+        why = why if plan.whole else "a source could not be read"
         notes.append(f"not synchronized, so {len(gone):,} lost seats and groupings stay in Orbix: {why}")
         return False
     records = [
         [group.name, [(person.domain, person.logon) for person in group.people]] for group in groupings
-    ]
+    ] + [_leaving(change) for change in gone]
     batch = delivery.begin(GROUP, records, len(groupings))
     answer = _asked(delivery, batch, lambda: delivery.target.synchronize_groups(groupings))
     carried = {(group.key, person.key) for group in groupings for person in group.people}
@@ -96,6 +105,12 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     delivery.record(batch, accepted, refused)
     delivery.ledger.remove(delivery.binding, gone)
     return True
+
+
+def _leaving(change: Change) -> list[object]:
+    """A lost seat or a grouping no longer wanted, as part of what a request carries; folding changes nothing in a key."""
+    group, *person = change.key.decode().split("\0")
+    return [group, [tuple(person)] if person else []]
 
 
 def _whole_groupings(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, TypeAlias
 
 from jinja2 import TemplateSyntaxError, Undefined, meta, nodes
@@ -154,6 +155,22 @@ def getter(template: Template, attributes: Sequence[str]) -> Getter:
         return text
 
     return render
+
+
+_strip = methodcaller("strip")  # a cell of several values has none, and takes the slower way
+
+
+def quick_column(template: Template, rows: Sequence[Sequence[Cell]], attributes: Sequence[str]) -> list[str] | None:
+    """The template's text for every row at once, when it is a constant or a plain look-up of single values."""
+    if template.constant:
+        return [template.text.strip()] * len(rows)
+    at = positions(attributes).get(template.column.casefold()) if template.column and not template.filters else None
+    if at is None:
+        return None
+    try:
+        return list(map(_strip, [row[at] for row in rows]))
+    except (AttributeError, IndexError):
+        return None
 
 
 def condition(text: str, attributes: Sequence[str]) -> Callable[[Sequence[Cell]], bool]:

@@ -10,7 +10,7 @@ import pytest
 from rosterd.log import configure
 from rosterd.once import Wish, run_once
 from rosterd.settings import load
-from tests.cli.kit import Office, limit, numbered, people
+from tests.cli.kit import Office, customer, limit, numbered, people
 
 FIVE = ("ana", "bruno", "carlos", "dora", "egon")
 DAY = 86_400.0
@@ -112,24 +112,33 @@ def test_approval_days(tight: Office) -> None:
     assert later(tight, 1.1)["exit_code"] == 4
 
 
-def test_several_digests_at_once(tight: Office) -> None:
+def two_customers(office: Office) -> None:
+    office.settings = {}
+    careful = {"first_run": "approve"}
+    office.write(acme=customer(guards=careful), bolt=customer("bolt", guards=careful))
+    office.put(people(*FIVE), "bolt.csv")
+    office.run(code=4)
+
+
+def test_several_digests_at_once(office: Office) -> None:
+    two_customers(office)
+    digests = [office.plan(code=4, name=name)["digest"] for name in ("acme", "bolt")]
+    assert office.do("approve", *digests).code == 0
+    office.run(code=0)
+    assert len(office.users("ACME")) == len(office.users("BOLT")) == 5
+
+
+def test_a_newer_plan_takes_the_place_of_a_held_one(tight: Office) -> None:
     tight.put(people(*FIVE, "filipa"))
     first = held_digest(tight)
-    tight.put(people(*FIVE[:4], "gerd"))
+    tight.put(people(*FIVE, "gerd"))
     second = held_digest(tight)
-    result = tight.do("approve", first, second)
-    assert result.code == 0, result.said
-    tight.put(people(*FIVE, "filipa", "gerd"))
-    assert tight.one(code=0)["people"]["created"] == 2
+    result = tight.do("approve", first)
+    assert result.code == 2 and second[:12] in result.err and "new digest" in result.err, result.said
 
 
 def test_an_approval_is_for_its_customer(office: Office) -> None:
-    from tests.cli.kit import customer
-
-    office.settings = {}
-    office.write(acme=customer(guards={"first_run": "approve"}), bolt=customer("bolt", guards={"first_run": "approve"}))
-    office.put(people(*FIVE), "bolt.csv")
-    office.run(code=4)
+    two_customers(office)
     digest = office.plan(code=4, name="bolt")["digest"]
     assert digest != office.plan(code=4)["digest"], "the same people of two customers are two plans"
     office.do("approve", digest)

@@ -163,6 +163,13 @@ def test_a_pilot_takes_nobody_away(office: Office) -> None:
     assert pilot["people"]["gone"] == 0 and office.do("leavers", "--json").document["leavers"] == []
 
 
+def test_a_pilot_takes_no_seats_away(grouped: Office) -> None:
+    grouped.run(code=0)
+    grouped.put_groups([("Floor 1", "First floor", f"p{n}") for n in range(5)] + [("Floor 2", "Second floor", f"p{n}") for n in range(5, 10)])
+    pilot = grouped.one("--only", "p1", code=0)
+    assert pilot["seats"]["gone"] == 0 and grouped.do("leavers", "--json").document["leavers"] == []
+
+
 def test_several_customers_and_one_held(office: Office) -> None:
     office.settings = {}
     office.write(acme=customer(), bolt=customer("bolt", guards={"first_run": "approve"}))

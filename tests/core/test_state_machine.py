@@ -192,13 +192,11 @@ class Days(RuleBasedStateMachine):
     def run_in_trouble(self, troubles: list[str]) -> None:
         self.office.orbix.troubles = list(troubles)
         self.one_run()
-        self.office.orbix.troubles = []
 
     @rule(fuse=st.integers(0, 9))
     def run_and_crash(self, fuse: int) -> None:
         self.office.ledger.fuse = fuse
         self.one_run()
-        self.office.ledger.fuse = None
 
     @rule(who=st.sampled_from(LOGONS))
     def pilot(self, who: str) -> None:
@@ -246,6 +244,8 @@ class Days(RuleBasedStateMachine):
         except Crash:
             office.reopen()
             return None
+        finally:
+            office.ledger.fuse, office.orbix.troubles = None, []
         self.check_sums(result)
         if result.outcome.held:
             self.check_held(approved)

@@ -123,9 +123,11 @@ def test_nothing_leaves_for_another_place(path: str) -> None:
 @pytest.mark.parametrize("path", ["@127.0.0.2/x", "@127.0.0.1:1/x", ".evil.example/x"])
 def test_nothing_leaves_for_another_host_when_the_base_has_no_path(path: str) -> None:
     with Scripted([ok()]) as server, client(server.url) as aim:
-        with pytest.raises((RosterdError, Unanswered)) as caught:
-            aim.post(path, HEADERS, b"{}")
-        assert not isinstance(caught.value, Unanswered) or caught.value.final
+        host = server.url.removeprefix("http://")
+        for headers in (HEADERS, HEADERS | {"Host": host}):
+            with pytest.raises((RosterdError, Unanswered)) as caught:
+                aim.post(path, headers, b"{}")
+            assert not isinstance(caught.value, Unanswered) or caught.value.final
         assert server.connections == 0
 
 

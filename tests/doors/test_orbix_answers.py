@@ -184,3 +184,11 @@ def test_groupings_that_were_not_sent_are_a_mismatch(body: str, partly: bool) ->
         answer = aim.orbix.target("ACME").upsert_groups([grouping("G", PEOPLE[0])])
     assert isinstance(answer, Mismatch)
     assert answer.partly is partly
+
+
+def test_a_grouping_named_without_any_reason_is_not_taken_as_accepted() -> None:
+    groups = [grouping("G", PEOPLE[0]), grouping("H", PEOPLE[1])]
+    body = '[{"groupName":"G","users":[],"errorMessage":""}]'
+    with Scripted([ok(body)]) as server, aimed(server.url) as aim:
+        answer = aim.orbix.target("ACME").upsert_groups(groups)
+    assert answer == Accepted({groups[0].key: "named in the answer without a reason"})

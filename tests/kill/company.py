@@ -13,7 +13,7 @@ DOMAIN = "ACME"
 ANCHOR = "anchor"  # sits in every grouping and never leaves, so that no grouping turns empty
 STEADY = [f"p{number:02}" for number in range(30)]
 FLAKY = [f"flaky{number}" for number in range(3)]  # refused while the sandbox has that switch on
-NEVER = ["never0", "never1"]  # refused always
+NEVER = ["never0"]  # refused always
 GROUPS = [f"Print {number}" for number in range(6)]
 
 SETTINGS = """
@@ -100,7 +100,7 @@ class Company:
         return {
             key_of(logon): (DOMAIN, logon, *form)
             for logon, form in self.people.items()
-            if logon not in self.twice and logon not in NEVER
+            if logon not in self.twice and not logon.startswith("never")
         }
 
     def kept(self) -> set[str]:

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from rosterd.sandbox import Faults, Switches, World, fault, serve
+from rosterd.sandbox import Switches, World, serve
 from rosterd.sandbox.rules import Event
 from rosterd.sandbox.state import Lacking, nothing
 
 OPEN = {"01", "03", "08"}  # established, being established, closed by the other side (Linux: tcp_states.h)
+LARGE = {"users": 700, "groups": 2200}  # bytes that a request may have: so that a run makes several
 TRAP = struct.Struct("iii")  # a process, and how many more requests it may make before and after acceptance
 
 
@@ -103,19 +104,20 @@ class Deadly(World):
 class Target:
     """A sandbox in a forked process. Fork it before the first thread is started."""
 
-    def __init__(self, journal: Path, membership: str, *, people_bytes: int = 700, group_bytes: int = 2200) -> None:
+    def __init__(self, journal: Path, membership: str) -> None:
         self.trap = Trap()
         reader, writer = os.pipe()
         self.process = os.fork()
         if self.process == 0:
             os.close(reader)
-            _serve(Deadly(journal, self.trap), membership, writer, people_bytes, group_bytes)
+            _serve(Deadly(journal, self.trap), membership, writer)
         os.close(writer)
         with os.fdopen(reader, encoding="ascii") as file:
             self.base_url, self.token_url = file.readline().split()
         self.url = self.token_url.rpartition("/connect/")[0]
         self._port = f"{int(self.url.rpartition(':')[2]):04X}"
         self.journal = Journal(journal)
+        self.faults()
 
     def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
         """Asks the sandbox's own pages."""
@@ -126,8 +128,9 @@ class Target:
     def faults(self, *flaky: str) -> None:
         """Sets the standing faults, and refuses the logons given (globs) besides."""
         self.ask("faults", method="DELETE")
-        refused = [*flaky, "never*"]
-        self.ask("faults", [{"kind": "refuse", "logon": logon, "message": "No."} for logon in refused])
+        refused = [{"kind": "refuse", "logon": logon, "message": "No."} for logon in [*flaky, "never*"]]
+        large = [{"kind": "too_large", "path": path, "bytes": size} for path, size in LARGE.items()]
+        self.ask("faults", [*refused, *large])
 
     def requests(self) -> int:
         """How many API requests came so far, those for tokens left out."""
@@ -151,12 +154,10 @@ class Target:
         os.waitpid(self.process, 0)
 
 
-def _serve(world: World, membership: str, writer: int, people_bytes: int, group_bytes: int) -> None:
+def _serve(world: World, membership: str, writer: int) -> None:
     """Serves until killed; never returns."""
-    additive = "additive" if membership == "additive" else "replacing"
-    sizes = [("users", people_bytes), ("groups", group_bytes)]
-    large = [fault("too_large", path=path, bytes=size) for path, size in sizes]
-    server = serve(world=world, switches=Switches(membership=additive, synchronize="request"), faults=Faults(large))
+    switches = Switches(membership="additive" if membership == "additive" else "replacing")
+    server = serve(world=world, switches=switches)
     os.write(writer, f"{server.base_url} {server.token_url}\n".encode())
     os.close(writer)
     while True:

@@ -83,6 +83,16 @@ class Reader:
         count: int = self._rows(sql, (binding, group + b"\0", group + b"\1"))[0][0]
         return count
 
+    def shown(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, str]:
+        """People as Orbix shows them: DOMAIN//logon."""
+        found: dict[bytes, str] = {}
+        for start in range(0, len(keys), 1_000):
+            some = keys[start : start + 1_000]
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT key, domain || '//' || logon FROM person WHERE binding = ? AND key IN ({marks})"
+            found.update(self._rows(sql, (binding, *some)))
+        return found
+
     def seats_of(self, binding: int, group: bytes, most: int) -> list[bytes]:
         """Seat keys of one grouping as the target has them, in key order."""
         sql = (

@@ -208,6 +208,7 @@ class SqliteLedger(Desk):
                 assert change.op == GONE
                 sql = (
                     f"UPDATE {tables[change.kind]} SET state = 'left', run = ? WHERE binding = ? AND key = ?"
+                    " AND state NOT IN ('left', 'removed')"
                 )
                 self._db.execute(sql, (run, binding, change.key))
                 self._db.execute(

@@ -19,12 +19,15 @@ STILL_WRITTEN = 60.0  # seconds after which a file that keeps changing is given 
 
 @dataclass(frozen=True)
 class DataFile:
+    """An open data file and how it stood before it was read."""
+
     path: Path
     descriptor: int
     before: os.stat_result
 
 
 def identity(status: os.stat_result) -> tuple[int, int, int, int, int]:
+    """What must be the same before and after: the file, its size, its times of change."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
@@ -113,6 +116,7 @@ def _refuse_wide(data: bytes, offset: int, where: str) -> None:
 
 
 def encoding_error(path: Path, where: str, encoding: str) -> SourceError:
+    """Where a file stops being what its encoding says, and which encoding would fit."""
     data = path.read_bytes()
     shown = "UTF-8" if encoding == "utf-8-sig" else encoding
     try:

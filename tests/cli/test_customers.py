@@ -1,0 +1,159 @@
+"""Several customers: each gets its own, one's trouble is not another's, the worst code wins."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.cli.kit import Office, customer, people, toml
+from tests.cli.test_approvals import FIVE
+
+NAMES = ("acme", "bolt", "cord", "dune")
+WORST_FIRST = (1, 8, 2, 7, 9, 5, 6, 4, 3, 0)  # the manual's order
+
+
+def four(office: Office, **more: Any) -> Office:
+    """Four customers whose people have names of their own."""
+    office.settings = {}
+    office.write(**{name: customer(name, **more.get(name, {})) for name in NAMES})
+    for name in NAMES:
+        office.put(people(*(f"{name}.{logon}" for logon in FIVE), mail=f"{name}.example"), f"{name}.csv")
+    return office
+
+
+def nothing_crossed(office: Office) -> None:
+    for name in NAMES:
+        assert all(key.startswith(f"ndd//{name}.") for key in office.users(name.upper())), name
+        for entry in office.requests():
+            assert entry["tenant"] == "provider-one"
+
+
+def delivered(office: Office) -> set[str]:
+    return {name for name in NAMES if len(office.users(name.upper())) == len(FIVE)}
+
+
+def codes(document: dict[str, Any]) -> dict[str, int]:
+    return {name: part["exit_code"] for name, part in document["customers"].items()}
+
+
+def test_all_are_delivered(office: Office) -> None:
+    document = four(office).run(code=0)
+    assert list(document["customers"]) == list(NAMES)
+    assert delivered(office) == set(NAMES)
+    nothing_crossed(office)
+
+
+def test_fault_97_one_of_each_trouble(office: Office) -> None:
+    four(office, cord={"guards": {"first_run": "approve"}})
+    (office.directory / "bolt.csv").unlink()
+    office.put([*people("dune.ana"), ("bad logon", "", "")], "dune.csv")
+    document = office.run(code=5)
+    assert codes(document) == {"acme": 0, "bolt": 5, "cord": 4, "dune": 3}
+    assert len(office.users("ACME")) == 5 and office.users("BOLT") == office.users("CORD") == {}
+    assert list(office.users("DUNE")) == ["ndd//dune.ana"]
+    nothing_crossed(office)
+
+
+def test_fault_97_one_client_is_not_known_at_orbix(new_office: Any) -> None:
+    office = four(new_office(clients=frozenset({"ACME", "CORD", "DUNE"})))
+    document = office.run(code=6)
+    assert codes(document) == {"acme": 0, "bolt": 6, "cord": 0, "dune": 0}
+    reason = document["customers"]["bolt"]["reason"]
+    assert "BOLT" in reason and "portal" in reason, reason
+    assert delivered(office) == {"acme", "cord", "dune"}
+
+
+@pytest.mark.parametrize("broken", range(4))
+def test_fault_97_wherever_the_broken_one_stands(office: Office, broken: int) -> None:
+    four(office)
+    office.put_text('logon,name,email\na,"never closed,x\n', f"{NAMES[broken]}.csv")
+    office.run(code=5)
+    assert delivered(office) == set(NAMES) - {NAMES[broken]}
+
+
+def test_the_worst_code_in_the_documented_order(office: Office) -> None:
+    """6 is worse than 4, and 5 is worse than 6, whatever the order in the file."""
+    four(office, acme={"guards": {"first_run": "approve"}})
+    fault = office.fault("status", status=403, path="users", times=1)
+    document = office.run(code=6)
+    assert sorted(codes(document).values()) == [0, 0, 4, 6] and fault.hits == 1
+    seen = sorted(codes(document).values(), key=WORST_FIRST.index)
+    assert document["exit_code"] == seen[0]
+
+
+def test_refused_credentials_concern_everybody(office: Office) -> None:
+    four(office)
+    office.fault("token_refused")
+    document = office.run(code=9)
+    assert set(codes(document).values()) == {9}
+    assert len(office.requests("token")) <= 2, "credentials get locked out"
+    assert all("client_secret" in part["reason"] for part in document["customers"].values())
+
+
+def test_customers_that_are_named(office: Office) -> None:
+    document = four(office).run("--customer", "bolt", "--customer", "dune", code=0)
+    assert list(document["customers"]) == ["bolt", "dune"] and delivered(office) == {"bolt", "dune"}
+
+
+@pytest.mark.parametrize(
+    "verb", [("run", "--once"), ("plan",), ("status",), ("check",), ("leavers",), ("approve",), ("run",)]
+)
+def test_an_unknown_customer(office: Office, verb: tuple[str, ...]) -> None:
+    result = office.do(*verb, "--customer", "acne")
+    assert result.code == 2 and "acne" in result.err and "acme" in result.err, result.said
+    assert result.out == ""
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_an_unknown_customer_as_argument(office: Office, verb: str) -> None:
+    result = office.do(verb, "acne")
+    assert result.code == 2 and "acne" in result.err and "acme" in result.err, result.said
+
+
+def test_one_file_per_customer(office: Office) -> None:
+    four(office)
+    folder = office.directory / "customers.d"
+    folder.mkdir()
+    for name in NAMES[1:]:
+        body = office.settings["customers"].pop(name)
+        (folder / f"{name}.toml").write_text(toml(body), encoding="utf-8")
+        os.chmod(folder / f"{name}.toml", 0o600)
+        os.replace(office.directory / f"{name}.csv", folder / f"{name}.csv")
+    office.set(customers_dir="customers.d")
+    document = office.run(code=0)
+    assert set(document["customers"]) == set(NAMES) and delivered(office) == set(NAMES)
+    nothing_crossed(office)
+
+
+def test_a_bad_file_name_in_customers_dir(office: Office) -> None:
+    folder = office.directory / "customers.d"
+    folder.mkdir()
+    (folder / "Bad Name.toml").write_text('client = "X"\n', encoding="utf-8")
+    office.set(customers_dir="customers.d")
+    result = office.do("run", "--once")
+    assert result.code == 2 and "Bad Name.toml" in result.err, result.said
+
+
+def test_the_same_client_twice_is_a_settings_error(office: Office) -> None:
+    office.set(customers={"bolt": customer("bolt", client="acme")})
+    result = office.do("run", "--once")
+    assert result.code == 2 and "acme" in result.err and "bolt" in result.err and office.requests() == []
+
+
+def test_a_customer_may_be_renamed(office: Office) -> None:
+    """The ledger's rows belong to (base URL, tenant, client), not to the local name."""
+    office.run(code=0)
+    office.settings["customers"] = {"acme-inc": office.settings["customers"].pop("acme")}
+    office.save()
+    part = office.one(name="acme-inc", code=0)
+    assert part["people"]["unchanged"] == 5 and part["requests"] == 0
+
+
+def test_the_text_for_people_has_every_customer(office: Office) -> None:
+    four(office, cord={"guards": {"first_run": "approve"}})
+    result = office.do("run", "--once")
+    assert result.code == 4
+    assert all(f"{name}: " in result.out for name in NAMES)
+    assert "exit code 4" in result.out

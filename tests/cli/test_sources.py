@@ -1,0 +1,148 @@
+"""Several sources of one customer: precedence, the same person twice, one that cannot be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cli.kit import Office, customer, groups_file, people
+from tests.cli.test_approvals import FIVE
+
+
+def source(path: str, **more: Any) -> dict[str, Any]:
+    """A CSV source."""
+    found: dict[str, Any] = customer()["sources"]["hr"] | {"path": path} | more
+    return found
+
+
+@pytest.fixture
+def two(office: Office) -> Office:
+    """hr has five people and hq three; carlos is in both, hq comes first."""
+    office.set(customers={"acme": {"precedence": ["hq", "hr"], "sources": {"hq": source("hq.csv")}}})
+    office.put([("carlos", "Carlos of HQ", "carlos@hq.example"), *people("gerd", "hans", mail="hq.example")], "hq.csv")
+    return office
+
+
+def test_the_first_in_precedence_counts(two: Office) -> None:
+    part = two.one(code=0)
+    assert part["people"]["read"] == 8 and part["people"]["excluded"] == 1 and part["people"]["created"] == 7
+    assert two.users()["ndd//carlos"]["Name"] == "Carlos of HQ"
+    assert two.one(code=0)["people"]["unchanged"] == 7
+
+
+def test_precedence_turned_round(two: Office) -> None:
+    two.set(customers={"acme": {"precedence": ["hr", "hq"]}})
+    two.one(code=0)
+    assert two.users()["ndd//carlos"]["Name"] == "Name of carlos"
+
+
+def test_without_precedence_neither_is_sent(two: Office) -> None:
+    two.set(customers={"acme": {"precedence": None}})
+    part = two.one(code=3)
+    assert part["people"]["set_aside"] == 2 and "ndd//carlos" not in two.users()
+    reasons = [problem["reason"] for problem in part["problems"]]
+    assert any("hq" in reason and "hr" in reason for reason in reasons), reasons
+
+
+@pytest.mark.parametrize("broken", ["hq", "hr"])
+def test_an_incomplete_source_freezes_its_own(two: Office, broken: str) -> None:
+    two.run(code=0)
+    file = {"hq": "hq.csv", "hr": "acme.csv"}[broken]
+    other = {"hq": "acme.csv", "hr": "hq.csv"}[broken]
+    (two.directory / file).unlink()
+    rows = people(*FIVE) if broken == "hq" else [("carlos", "Carlos of HQ", "carlos@hq.example"), *people("gerd", "hans", mail="hq.example")]
+    two.put([*rows[:-1], *people("newcomer")], other)
+    part = two.one(code=5)
+    assert part["people"]["created"] == 1 and part["people"]["gone"] == 1
+    assert file in part["reason"], part["reason"]
+    assert two.users()["ndd//carlos"]["Name"] == "Carlos of HQ", "not taken over by another source"
+    left = [one["key"] for one in two.do("leavers", "--json").document["leavers"]]
+    assert left == [f"NDD//{rows[-1][0]}"], "nobody of the source that could not be read has left"
+
+
+def test_nothing_is_planned_when_the_only_source_is_incomplete(office: Office) -> None:
+    office.run(code=0)
+    office.put_text("logon,name,email\nana,\"never closed\n")
+    part = office.one(code=5)
+    assert part["people"]["read"] == 0 and part["people"]["gone"] == 0 and part["requests"] == 0
+    assert office.do("leavers", "--json").document["leavers"] == []
+
+
+def test_a_source_that_recovers(two: Office) -> None:
+    two.run(code=0)
+    (two.directory / "hq.csv").rename(two.directory / "hq.aside")
+    two.one(code=5)
+    (two.directory / "hq.aside").rename(two.directory / "hq.csv")
+    part = two.one(code=0)
+    assert part["people"]["unchanged"] == 7 and part["requests"] == 0
+
+
+def test_groups_of_two_sources_become_one(two: Office) -> None:
+    """FAULTS.md row 89: the same name, agreeing descriptions: both memberships."""
+    two.set(
+        customers={
+            "acme": {
+                "sources": {"hr": {"groups": groups_file("hr.groups")}, "hq": {"groups": groups_file("hq.groups")}}
+            }
+        }
+    )
+    two.put_groups([("Colour", "Colour printers", "ana"), ("Colour", "Colour printers", "bruno")], "hr.groups")
+    two.put_groups([("Colour", "Colour printers", "gerd")], "hq.groups")
+    part = two.one(code=0)
+    assert two.members() == {"Colour": ["ndd//ana", "ndd//bruno", "ndd//gerd"]}
+    assert part["groups"]["read"] == 1 and part["seats"]["created"] == 3
+
+
+def test_the_same_file_twice_needs_no_word_within_a_customer(office: Office) -> None:
+    """But between customers it is a slip that would cross people."""
+    office.set(customers={"bolt": customer("bolt", sources={"hr": {"path": "acme.csv"}})})
+    result = office.do("run", "--once")
+    assert result.code == 2 and "shared" in result.err, result.said
+    assert office.requests() == []
+
+
+def test_stable_ids_follow_a_renamed_logon(office: Office) -> None:
+    office.set(customers={"acme": {"sources": {"hr": {"people": {"id": "{{ id }}"}}}}})
+    head = ("id", "logon", "name", "email")
+    office.put([(str(at), *row) for at, row in enumerate(people(*FIVE))], head=head)
+    office.run(code=0)
+    rows = people(*FIVE[:4], "egon.neu")
+    office.put([(str(at), *row) for at, row in enumerate(rows)], head=head)
+    part = office.one(code=0)
+    assert part["people"]["created"] == 1 and part["people"]["gone"] == 1
+    assert {"ndd//egon", "ndd//egon.neu"} <= office.users().keys()
+
+
+def test_mapping_in_the_large(office: Office) -> None:
+    office.set(
+        customers={
+            "acme": {
+                "sources": {
+                    "hr": {
+                        "people": {
+                            "logon": "{{ logon | lower }}",
+                            "domain": "{{ site or 'NDD' }}",
+                            "name": ["{{ name }}", "{{ given }} {{ entry['Last Name'] }}"],
+                            "exclude": ["svc-*", "{{ type == 'contractor' }}"],
+                            "repair": ["ascii", "lower"],
+                        }
+                    }
+                }
+            }
+        }
+    )
+    head = ("Logon", "name", "email", "site", "given", "Last Name", "type")
+    office.put(
+        [
+            ("João", "", "", "ACME", "João", "Silva", ""),
+            ("svc-backup", "Backup", "", "", "", "", ""),
+            ("tina", "Tina", "TINA@example.com", "", "", "", "contractor"),
+            ("uwe", "Uwe", "uwe@example.com", "", "", "", "staff"),
+        ],
+        head=head,
+    )
+    part = office.one(code=0)
+    assert part["people"]["excluded"] == 2 and part["people"]["created"] == 2
+    assert office.users()["acme//joao"] == {"Logon": "joao", "Domain": "ACME", "Name": "João Silva"}
+    assert office.users()["ndd//uwe"]["Email"] == "uwe@example.com"
