@@ -83,7 +83,10 @@ def source_plan(
         member = wanted.groups.member if isinstance(wanted, CsvSettings) and wanted.groups else None
         groups = GroupPlan(wanted.groups, name, f"{where}.groups", member)
     source = _source(name, wanted, people, groups, stop, log)
-    return SourcePlan(source, people, groups, strict=isinstance(wanted, CsvSettings))
+    if isinstance(wanted, LdapSettings):
+        return SourcePlan(source, people, groups, strict=False)
+    labels = [f"{name}, {part.path.name}" for part in (wanted, wanted.groups or wanted)]
+    return SourcePlan(source, people, groups, True, *labels)
 
 
 def _source(

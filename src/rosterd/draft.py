@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from rosterd.core.people import NUL, Known
 from rosterd.core.plan import KINDS, Change, Facts, Tally
-from rosterd.grouping import Edge
+from rosterd.grouping import KnownEdge
 from rosterd.membership import Seat
 from rosterd.roster import Sorter, Spill, merged
 
@@ -25,7 +25,7 @@ class PlanningLedger(Protocol):
     def people(self, binding: int) -> Iterator[list[Known]]: ...
     def groups(self, binding: int) -> list[KnownGroup]: ...
     def seats(self, binding: int) -> Iterator[list[KnownSeat]]: ...
-    def edges(self, binding: int) -> Iterator[list[Edge]]: ...
+    def edges(self, binding: int) -> Iterator[list[KnownEdge]]: ...
     def refusals(
         self, binding: int, kind: str, low: bytes, high: bytes
     ) -> dict[bytes, tuple[str, str, float]]: ...
@@ -52,6 +52,10 @@ class Terms:
     aside_shared: frozenset[str] = frozenset()  # sources with shared_email = "set_aside"
     additive: bool = False
     only: tuple[str, ...] = ()
+    people_labels: Mapping[str, str] = field(
+        default_factory=dict
+    )  # source -> how its people's file is called
+    group_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 # sort key, kind, key, bucket, as shown, reason, place
@@ -94,8 +98,8 @@ class Plan:
     gone: ChangeLog = field(default_factory=ChangeLog)
     seats_wanted: Sorter[Seat] = field(default_factory=Sorter)
     touches: Sorter[tuple[bytes, str, bytes, str, str, str]] = field(default_factory=Sorter)
-    edges_added: Spill[Edge] = field(default_factory=Spill)
-    edges_removed: Spill[Edge] = field(default_factory=Spill)
+    edges_added: Spill[KnownEdge] = field(default_factory=Spill)
+    edges_removed: Spill[KnownEdge] = field(default_factory=Spill)
     edge_places: tuple[list[tuple[int, int]], list[tuple[int, int]]] = field(default_factory=lambda: ([], []))
     problems: Sorter[Problem] = field(default_factory=Sorter)
     reasons: dict[str, Counter[str]] = field(

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
 
-from rosterd.core.people import ASIDE, OUT, Place, Wanted
+from rosterd.core.people import ASIDE, OUT, Place, Wanted, located
 
 # Told of every entry that does not go on, with its state and reason, and a number that tells it from the others.
 Extra: TypeAlias = Callable[[Wanted, int], None]
@@ -19,16 +19,18 @@ Extra: TypeAlias = Callable[[Wanted, int], None]
 _key = itemgetter(0)
 
 
-def unique(chunks: Iterable[list[Wanted]], rank: Mapping[str, int], extra: Extra) -> Iterator[list[Wanted]]:
+def unique(
+    chunks: Iterable[list[Wanted]], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra
+) -> Iterator[list[Wanted]]:
     """The chunks with one record per key; the others go to `extra`."""
     for chunk in chunks:
         if len(set(map(_key, chunk))) == len(chunk):
             yield chunk
         else:
-            yield [_resolved(list(same), rank, extra) for _, same in groupby(chunk, _key)]
+            yield [_resolved(list(same), rank, labels, extra) for _, same in groupby(chunk, _key)]
 
 
-def _resolved(same: list[Wanted], rank: Mapping[str, int], extra: Extra) -> Wanted:
+def _resolved(same: list[Wanted], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra) -> Wanted:
     if len(same) == 1:
         return same[0]
     able = [person for person in same if person[8] != OUT]
@@ -48,14 +50,10 @@ def _resolved(same: list[Wanted], rank: Mapping[str, int], extra: Extra) -> Want
     if len(able) == 1:
         return able[0]
     reason = f"{len(able)} entries have this domain and logon"
+    at = [located(labels, person[5], person[9]) for person in able]
     marked = [
-        _marked(
-            person,
-            ASIDE,
-            reason,
-            f"{_at(person)} beside {' and '.join(_at(other) for other in able if other is not person)}",
-        )
-        for person in able
+        _marked(person, ASIDE, reason, f"{at[i]} beside {' and '.join(at[:i] + at[i + 1 :])}")
+        for i, person in enumerate(able)
     ]
     return _first(marked, extra)
 
@@ -68,8 +66,3 @@ def _first(people: list[Wanted], extra: Extra) -> Wanted:
 
 def _marked(person: Wanted, state: str, reason: str, place: Place) -> Wanted:
     return (*person[:8], state, place, reason, person[11])
-
-
-def _at(person: Wanted) -> str:
-    place = f"line {person[9]}" if isinstance(person[9], int) else str(person[9])
-    return place if place.startswith(person[5]) else f"{person[5]} {place}"

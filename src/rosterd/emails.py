@@ -13,7 +13,9 @@ from rosterd.core.people import ACTIVE, Wanted, fold
 
 _MANY: Final = 50_000  # people after whom a larger table takes over
 _FIRST: Final = 1 << 19  # slots of the first table
-_REST: Final = 1 << 22  # slots of the larger one: 4 MiB; a million people leave some 50,000 candidates by chance
+_REST: Final = (
+    1 << 22
+)  # slots of the larger one: 4 MiB; a million people leave some 50,000 candidates by chance
 
 
 class SharedEmails:

@@ -33,6 +33,8 @@ class SourcePlan:
     people: PeoplePlan
     groups: GroupPlan | None
     strict: bool
+    people_label: str = ""  # how the file is called in messages
+    group_label: str = ""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Entries become groupings and raw membership edges; afterwards edges become seats.
 
-An edge is (ref of the member, handle of the group, source). A handle is the folded group name as UTF-8, or,
-for groups that are only there to expand nesting, 0xFF and the DN.
+An edge is (ref of the member, handle of the group, source, where it stands). A handle is the folded group name as
+UTF-8, or, for groups that are only there to expand nesting, 0xFF and the DN.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from rosterd.core.doors import Batch
 from rosterd.core.people import ACTIVE, ASIDE, Place, fold, ref_dn, ref_key, ref_logon
 from rosterd.templates import Template, TemplateError, getter, parse, quick_column
 
-Edge: TypeAlias = tuple[str, bytes, str]
+Edge: TypeAlias = "tuple[str, bytes, str, int | str]"  # the last: where it stands, for messages
+KnownEdge: TypeAlias = tuple[str, bytes, str]  # as the ledger keeps it
 
 MAX_NAME = 150  # characters of a group name: 159 are too long by Orbix's own example
 NESTED_ONLY = b"\xff"
@@ -81,7 +82,9 @@ class Groups:
             old.state, old.reason = ASIDE, group.reason
         elif group.description and old.description and group.description != old.description:
             old.state = ASIDE
-            old.reason = f"is described in two ways: {_at(old)} {old.description!r}, {_at(group)} {group.description!r}"
+            one, other = sorted((old.description, group.description))
+            old.reason = f"is described in two ways: {one!r} and {other!r}"
+            old.place = f"{_at(old)} and {_at(group)}"
         else:
             old.description = old.description or group.description
 
@@ -116,13 +119,15 @@ class GroupMapper:
             if key is None:
                 key = known[pair] = self._declare(*pair, place, "")
             if who:
-                yield ref, key, source
+                yield ref, key, source, place
 
     def _columns(self, batch: Batch) -> tuple[list[str], list[str], list[str]]:
         """Names, descriptions and members of the rows; a row whose template fails is a group that is set aside."""
         plan = self._plan
         assert plan.member is not None and self._member is not None
-        quick = [quick_column(t, batch.rows, self._attributes) for t in (plan.name, plan.description, plan.member)]
+        quick = [
+            quick_column(t, batch.rows, self._attributes) for t in (plan.name, plan.description, plan.member)
+        ]
         if quick[0] is not None and quick[1] is not None and quick[2] is not None:
             return quick[0], quick[1], quick[2]
         columns: tuple[list[str], list[str], list[str]] = ([], [], [])
@@ -153,7 +158,7 @@ class GroupMapper:
                 self._groups.handles[own] = handle
             if batch.members:
                 for ref in batch.members[i]:
-                    yield ref, handle, source
+                    yield ref, handle, source, batch.places[i]
 
     def _declare(self, name: str, description: str, place: Place, identity: str, failed: str = "") -> bytes:
         name, description = normalize("NFC", name.strip()), normalize("NFC", description.strip())
@@ -186,7 +191,7 @@ def declare_column(groups: Groups, source: str, memberships: Sequence[tuple[str,
             groups.add(
                 WantedGroup(key, name, "", frozenset({source}), "", "the groups column", state, reason)
             )
-        edges.append((ref, key, source))
+        edges.append((ref, key, source, ""))
     return edges
 
 

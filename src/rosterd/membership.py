@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
 
 from rosterd.core.merge import align
-from rosterd.core.people import ACTIVE, ASIDE, NUL, OUT, Known, Wanted, fold, ref_dn, ref_key, ref_logon
+from rosterd.core.people import (
+    ACTIVE,
+    ASIDE,
+    NUL,
+    OUT,
+    Known,
+    Wanted,
+    fold,
+    located,
+    ref_dn,
+    ref_key,
+    ref_logon,
+)
 from rosterd.grouping import Edge, Groups, Nesting
 
-# seat key, sources (joined by commas), state, the person as shown, reason
-Seat: TypeAlias = tuple[bytes, str, str, str, str]
+# seat key, sources (joined by commas), state, the person as shown, reason, place
+Seat: TypeAlias = tuple[bytes, str, str, str, str, str]
 SEAT_CUT = 3  # a Seat cut here compares equal to the ledger's row
 
 # ref, person's key, state, as shown
@@ -56,9 +68,9 @@ def nesting(edges: Iterable[list[Edge]], groups: Groups) -> tuple[Nesting, set[s
     parents: dict[bytes, set[bytes]] = {}
     kinds: set[str] = set()
     for chunk in edges:
-        kinds.update([ref[:1] for ref, _, _ in chunk])
+        kinds.update([ref[:1] for ref, _, _, _ in chunk])
         if groups.handles:
-            for ref, handle, _ in chunk:
+            for ref, handle, _, _ in chunk:
                 child = groups.handles.get(ref)
                 if child is not None:
                     parents.setdefault(child, set()).add(handle)
@@ -71,6 +83,7 @@ def seats(
     groups: Groups,
     nest: Nesting,
     flat: frozenset[str],
+    labels: Mapping[str, str],
 ) -> Iterator[list[Seat]]:
     """Joins refs and edges. `flat`: sources that do not expand nested groups; there a group as member is reported."""
     for people, members in align(refs, edges):
@@ -82,18 +95,19 @@ def seats(
         out: list[Seat] = []
         add = out.append
         handles, simple = groups.handles, not nest.deep
-        for ref, handle, source in members:
+        for ref, handle, source, place in members:
             found = who.get(ref)
             if simple and found is not None and found[1]:
-                add((handle + NUL + found[1], source, found[2], found[3], ""))
+                add((handle + NUL + found[1], source, found[2], found[3], "", ""))
                 continue
             if ref in handles and source not in flat:
                 continue
             if found is None or not found[1]:
                 reason = _why(ref, found, ref in handles)
-                row = (b"\xff" + ref.encode("utf-8", "replace"), ASIDE, shown_ref(ref), reason)
+                at = located(labels, source, place) if place else ""
+                row = (b"\xff" + ref.encode("utf-8", "replace"), ASIDE, shown_ref(ref), reason, at)
             else:
-                row = (found[1], found[2], found[3], "")
+                row = (found[1], found[2], found[3], "", "")
             out += [(group + NUL + row[0], source, *row[1:]) for group in nest.groupings(handle)]
         yield out
 

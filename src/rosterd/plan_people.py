@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from rosterd.core.merge import align, unequal
-from rosterd.core.people import ACTIVE, ASIDE, CUT, OUT, Known, Wanted
+from rosterd.core.people import ACTIVE, ASIDE, CUT, OUT, Known, Wanted, located
 from rosterd.core.plan import CREATE, GONE, KEPT, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
 from rosterd.draft import Judge, Plan, PlanningLedger, Terms
 from rosterd.duplicates import unique
@@ -29,7 +29,7 @@ def plan_people(
             plan.warn(f"source {source.name}: {text}", count)
     judge = Judge(terms, ledger, PERSON)
     rank = {name: i for i, name in enumerate(terms.precedence)}
-    wanted = unique(_wanted(terms, sources, emails), rank, partial(_count, plan))
+    wanted = unique(_wanted(terms, sources, emails), rank, terms.people_labels, partial(_count, terms, plan))
     shared: dict[str, list[str]] = {}
     for ours, known in align(wanted, ledger.people(terms.binding)):
         emails.look(ours, shared)
@@ -60,7 +60,7 @@ def _unshared(terms: Terms, person: Wanted, shared: dict[str, list[str]]) -> Wan
     return (*person[:8], ASIDE, person[9], reason, person[11])
 
 
-def _count(plan: Plan, person: Wanted, number: int = 0) -> None:
+def _count(terms: Terms, plan: Plan, person: Wanted, number: int = 0) -> None:
     """A record that goes no further: excluded, or set aside, perhaps beside others with the same key."""
     tally = plan.tallies[PERSON]
     if person[8] == OUT:
@@ -72,7 +72,7 @@ def _count(plan: Plan, person: Wanted, number: int = 0) -> None:
         person[0].rpartition(b"\0")[0] if person[0].startswith(NO_KEY) else person[0]
     )  # without its line number
     key += f"\0{number}".encode() if number else b""
-    plan.problem("set_aside", PERSON, key, _shown(person), person[10], _at(person))
+    plan.problem("set_aside", PERSON, key, _shown(terms, person), person[10], _at(terms, person))
 
 
 def _slice(
@@ -84,9 +84,11 @@ def _slice(
     tally.unchanged += same
     for person in ours:
         if person[10] and person[8] == ACTIVE:
-            plan.warn(f"{_shown(person)}: {person[10]} ({_at(person)})")
+            plan.warn(f"{_shown(terms, person)}: {person[10]} ({_at(terms, person)})")
     if terms.only:
-        plan.found.update(name for person in ours for name in terms.only if mentions([name], person[0], person[4]))
+        plan.found.update(
+            name for person in ours for name in terms.only if mentions([name], person[0], person[4])
+        )
     standing = judge.refused([row[0] for row in ours])
     changes: list[Change] = []
     refused: set[bytes] = set()
@@ -103,7 +105,7 @@ def _slice(
         ):
             tally.refused += 1
             refused.add(change.key)
-            plan.problem("refused", PERSON, change.key, change.shown, refusal[1], _at(person))
+            plan.problem("refused", PERSON, change.key, change.shown, refusal[1], _at(terms, person))
         else:
             changes.append(change)
     for row in left:
@@ -128,7 +130,7 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
         and state != OUT
     ):
         reason = f"belongs to the source {old[5]}, which could not be read"
-        _count(plan, (*person[:8], ASIDE, person[9], reason, person[11]))
+        _count(terms, plan, (*person[:8], ASIDE, person[9], reason, person[11]))
         return None
     fate = decide(state, old[8] if old else None, same_content=old is not None and person[1:5] == old[1:5])
     if fate == TOUCH:
@@ -138,8 +140,8 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
         return None
     if fate in (CREATE, UPDATE):
         before = old[1:5] if old is not None and fate == UPDATE else None
-        return Change(fate, PERSON, person[0], _shown(person), before, person[1:5], person[5:8])
-    _count(plan, person)
+        return Change(fate, PERSON, person[0], _shown(terms, person), before, person[1:5], person[5:8])
+    _count(terms, plan, person)
     if fate == KEPT:
         plan.kept_people += old is not None and is_active(old[8])
     elif fate == GONE and old is not None and old[5] not in terms.frozen:
@@ -193,11 +195,10 @@ def _blanked(counts: dict[str, int], change: Change) -> None:
             counts[field] = counts.get(field, 0) + 1
 
 
-def _shown(person: Wanted) -> str:
+def _shown(terms: Terms, person: Wanted) -> str:
     """The key as Orbix shows it, or where the entry stands when it has none."""
-    return f"{person[1]}//{person[2]}" if person[1] and person[2] else _at(person)
+    return f"{person[1]}//{person[2]}" if person[1] and person[2] else _at(terms, person)
 
 
-def _at(person: Wanted) -> str:
-    place = f"line {person[9]}" if isinstance(person[9], int) else str(person[9])
-    return place if place.startswith(f"{person[5]} ") else f"{person[5]} {place}"
+def _at(terms: Terms, person: Wanted) -> str:
+    return located(terms.people_labels, person[5], person[9])

@@ -58,8 +58,8 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
 
 
 def _slice(
-    terms: Terms, ledger: PlanningLedger, plan: Plan, judge: Judge, ours: list[Seat], old: list[KnownSeat], names: dict[bytes, str],
-    count: _Count, draft: ChangeLog,
+    terms: Terms, ledger: PlanningLedger, plan: Plan, judge: Judge, ours: list[Seat], old: list[KnownSeat],
+    names: dict[bytes, str], count: _Count, draft: ChangeLog,
 ) -> None:  # fmt: skip
     tally = plan.tallies[SEAT]
     tally.read += len(ours)
@@ -101,7 +101,7 @@ def _slice(
 def _decide(
     terms: Terms, plan: Plan, seat: Seat, row: KnownSeat | None, names: dict[bytes, str]
 ) -> Change | None:
-    key, sources, state, who, reason = seat
+    key, sources, state, who, reason, place = seat
     tally = plan.tallies[SEAT]
     known = row[2] if row else None
     shown = f"{names.get(key.partition(NUL)[0], '?')} / {who}"
@@ -123,7 +123,7 @@ def _decide(
     else:
         tally.set_aside += 1
         told = reason or f"{who} is set aside"
-        plan.problem("set_aside", SEAT, key, shown, told, "")
+        plan.problem("set_aside", SEAT, key, shown, told, place)
     if fate == GONE and row is not None and not _frozen(row[1], terms):
         return _gone(key, row[1], names, who)
     return None

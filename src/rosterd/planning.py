@@ -14,7 +14,7 @@ from rosterd.core.plan import KINDS, Digest, Facts, Tally
 from rosterd.draft import ChangeLog, Plan, PlanningLedger, Terms
 from rosterd.emails import SharedEmails
 from rosterd.gather import Gathered
-from rosterd.grouping import Edge, joined
+from rosterd.grouping import Edge, KnownEdge, joined
 from rosterd.membership import Ref, nesting, seats
 from rosterd.plan_people import plan_people
 from rosterd.plan_seats import plan_groups_and_seats
@@ -31,7 +31,7 @@ def make_plan(
     nest, kinds = nesting(merged(edges), groups)
     refs: Sorter[Ref] = Sorter()
     plan_people(terms, ledger, plan, sources, emails, refs, kinds)
-    for chunk in seats(merged([refs]), merged(edges), groups, nest, terms.flat):
+    for chunk in seats(merged([refs]), merged(edges), groups, nest, terms.flat, terms.group_labels):
         plan.seats_wanted.add(chunk)
     refs.close()
     for handle in sorted(nest.cycles & groups.by_key.keys()):
@@ -59,16 +59,21 @@ def _compare_edges(terms: Terms, ledger: PlanningLedger, plan: Plan, edges: list
             plan.edge_places[1].append(plan.edges_removed.write(removed))
 
 
-def _distinct(chunks: Iterator[list[Edge]]) -> Iterator[list[Edge]]:
-    """A membership listed twice is one edge."""
+def _distinct(chunks: Iterator[list[Edge]]) -> Iterator[list[KnownEdge]]:
+    """As the ledger keeps edges: without their place, and a membership listed twice only once."""
     for chunk in chunks:
-        found = set(chunk)
-        yield chunk if len(found) == len(chunk) else sorted(found)
+        rows = [edge[:3] for edge in chunk]
+        found = set(rows)
+        yield rows if len(found) == len(rows) else sorted(found)
 
 
 def _pilot(plan: Plan) -> None:
     """`--only`: just the people named; groupings, seats and departures wait for a whole run."""
+    for log in (plan.groups, plan.seats, plan.gone):
+        log.close()
     plan.groups = plan.seats = plan.gone = ChangeLog()
+    for tally in plan.tallies.values():
+        tally.gone = 0
     facts = plan.facts
     plan.facts = Facts(facts.empty, facts.active, facts.creates, facts.updates, blanked=facts.blanked)
 

@@ -203,7 +203,8 @@ class GroupRequest:
             tree = self.tree or Tree()
             tree.open += 1
             return self._halves(tree, isolated=self.isolated)
-        told = [(change, standing(delivery, change) or reason) for change, reason in self._refusal(self.parts[0], message)]
+        refusals = self._refusal(self.parts[0], message)
+        told = [(change, standing(delivery, change) or reason) for change, reason in refusals]
         if self.tree is None:
             delivery.record(self.batch, [], told)
             return []
@@ -272,13 +273,30 @@ def _requests(delivery: Delivery, slices: Slices, size: int) -> Iterator[GroupRe
             yield GroupRequest(delivery, slices, parts)
 
 
+def _people(delivery: Delivery, part: Part) -> dict[bytes, Person]:
+    """Who travels: new ones as acknowledged, those who are there already in any case, lest they lose their seat."""
+    at = len(part.group) + 1
+    have: dict[bytes, Person] = {}
+    for new in (True, False):
+        keys = [key[at:] for key, change in part.rows if (change is not None) == new]
+        if keys:
+            have |= delivery.ledger.acknowledged(delivery.binding, keys, seated=not new)
+    return have
+
+
 def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
     """A slice with the people the target has; what has none of them any more is not sent."""
     part = slices.part(number)
     slices.left[part.group] -= 1
+    own = slices.changes.get(part.group)
     keys = [key[len(part.group) + 1 :] for key, _ in part.rows]
-    have = delivery.ledger.acknowledged(delivery.binding, keys) if keys else {}
-    part.people = {key: have[key] for key in keys if key in have}
+    have = _people(delivery, part)
+    if (
+        not have and own is not None and slices.left[part.group] == 0
+    ):  # nobody new can go: somebody who is there
+        part.rows += [(key, None) for key in delivery.ledger.seats_of(delivery.binding, part.group, 1)]
+        have = _people(delivery, part)
+    part.people = {key: have[key] for key in sorted(have)}
     missing = [change for key, change in part.rows if change and key[len(part.group) + 1 :] not in have]
     if missing:
         refused = delivery.ledger.refusals(delivery.binding, PERSON, keys[0], keys[-1])
@@ -287,7 +305,6 @@ def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
         )
     if part.people:
         return part
-    own = slices.changes.get(part.group)
     if own is not None and slices.left[part.group] == 0:
         tally = delivery.tally(GROUP)
         tally.unsent -= 1

@@ -67,7 +67,7 @@ class Outcome:
 
     name: str
     plan: Plan = field(default_factory=Plan)
-    verdict: Verdict = Verdict(())
+    verdict: Verdict = field(default_factory=lambda: Verdict(()))
     held: bool = False
     problems: list[RosterdError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -140,6 +140,8 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
         terms = Terms(
             binding.id, job.identity, now, now - job.retry_refused_after, job.precedence, frozen, job.flat,
             job.aside_shared, job.additive, folded(tools.only),
+            {plan.source.name: plan.people_label for plan in job.sources if plan.people_label},
+            {plan.source.name: plan.group_label for plan in job.sources if plan.group_label},
         )  # fmt: skip
         plan = outcome.plan = make_plan(terms, ledger, gathered, emails)
         outcome.notes += [f"nobody is called {name!r}" for name in terms.only if name not in plan.found]
@@ -156,7 +158,8 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
     if outcome.held:
         counts = {NAMES[kind]: tally.document() for kind, tally in plan.tallies.items()}
         changes = ([change for change, _ in chunk] for log in plan.logs for chunk in log)
-        ledger.hold(binding.id, plan.digest, verdict.reasons, counts, changes, now, total=plan.changes, pilot=bool(tools.only))
+        held = (binding.id, plan.digest, verdict.reasons, counts, changes, now)
+        ledger.hold(*held, total=plan.changes, pilot=bool(tools.only))
     tools.show(job.name, plan, verdict, outcome.held)
     if tools.dry:
         return

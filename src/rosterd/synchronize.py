@@ -120,7 +120,9 @@ def _whole_groupings(
     leaving = {change.key for change in gone}
     rows = {row[0]: (row[1], row[2]) for row in delivery.ledger.groups(delivery.binding) if is_active(row[5])}
     rows = {key: row for key, row in rows.items() if key not in leaving} | {
-        change.key: (change.after[0], change.after[1]) for change in changes if change.kind == GROUP and change.after
+        change.key: (change.after[0], change.after[1])
+        for change in changes
+        if change.kind == GROUP and change.after
     }
     if len(rows) > GROUPINGS:
         return None

@@ -160,11 +160,17 @@ def getter(template: Template, attributes: Sequence[str]) -> Getter:
 _strip = methodcaller("strip")  # a cell of several values has none, and takes the slower way
 
 
-def quick_column(template: Template, rows: Sequence[Sequence[Cell]], attributes: Sequence[str]) -> list[str] | None:
+def quick_column(
+    template: Template, rows: Sequence[Sequence[Cell]], attributes: Sequence[str]
+) -> list[str] | None:
     """The template's text for every row at once, when it is a constant or a plain look-up of single values."""
     if template.constant:
         return [template.text.strip()] * len(rows)
-    at = positions(attributes).get(template.column.casefold()) if template.column and not template.filters else None
+    at = (
+        positions(attributes).get(template.column.casefold())
+        if template.column and not template.filters
+        else None
+    )
     if at is None:
         return None
     try:

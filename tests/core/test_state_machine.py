@@ -56,7 +56,7 @@ class Days(RuleBasedStateMachine):
         additive=st.booleans(),
         replacing=st.booleans(),
         second=st.booleans(),
-        precedence=st.sampled_from([(), ("hq", "hr"), ("hr", "hq"), ("hr",)]),
+        precedence=st.sampled_from([(),()] if os.environ.get("SIMPLE") else [(), ("hq", "hr"), ("hr", "hq"), ("hr",)]),
         guards=st.sampled_from([TIGHT, WIDE]),
         synchronize=st.booleans(),
         start=st.integers(0, 8),

@@ -80,7 +80,8 @@ def _reasons(facts: Facts, guards: Guards, first: bool, approved: bool) -> Itera
             yield f"blanked: the {field} of {count:,} of {active:,} people would turn empty (limit {guards.blanked})"
     for group, (lost, before) in sorted(facts.member_loss.items()):
         if guards.member_loss.broken(lost, before):
-            yield f"member_loss: {lost:,} of {before:,} people would leave the grouping {group!r} (limit {guards.member_loss})"
+            limit = guards.member_loss
+            yield f"member_loss: {lost:,} of {before:,} people would leave the grouping {group!r} (limit {limit})"
     for group in facts.emptied:
         yield f"emptied: nobody would be left in the grouping {group!r}"
     if guards.registrations.broken(facts.registrations, 0):

@@ -6,6 +6,7 @@ is written down here once; `Person` names the fields where a few of them are loo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 from unicodedata import normalize
 
@@ -30,6 +31,13 @@ OUT = "out"  # excluded by a rule of the operator
 
 NUL = b"\0"  # joins the parts of a key; no part contains it
 CUT = 9  # a Wanted cut here compares equal to its Known when there is nothing to do
+
+
+def located(labels: Mapping[str, str], source: str, place: Place) -> str:
+    """Where an entry stands, for people: "hr, people.csv line 12", or "hq, CN=…". `labels` name the sources' files."""
+    if isinstance(place, int):
+        return f"{labels.get(source, source)} line {place}"
+    return place if place.startswith(labels.get(source, source)) else f"{source}, {place}"
 
 
 class Person(NamedTuple):

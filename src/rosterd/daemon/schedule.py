@@ -22,7 +22,7 @@ logging.getLogger("apscheduler").addHandler(logging.NullHandler())
 
 
 class Schedule(BaseTrigger):  # type: ignore[misc]  # apscheduler ships no types
-    """A crontab schedule in a time zone, by our own reading of it: Sunday is 0 and 7 (apscheduler takes 0 for Monday)."""
+    """A crontab schedule in a time zone, as crontab reads it: Sunday is 0 and 7 (apscheduler takes 0 for Monday)."""
 
     def __init__(self, text: str, zone: str) -> None:
         self._times = cron.parse(text)

@@ -60,8 +60,8 @@ class Desk(Reader):
     """Held plans, approvals, leavers, pauses and runs."""
 
     def hold(
-        self, binding: int, digest: str, reasons: Sequence[str], counts: dict[str, Any], changes: Iterable[list[Change]],
-        now: float, *, total: int, pilot: bool,
+        self, binding: int, digest: str, reasons: Sequence[str], counts: dict[str, Any],
+        changes: Iterable[list[Change]], now: float, *, total: int, pilot: bool,
     ) -> None:  # fmt: skip
         """Stores a held plan change by change; unapproved plans of the same customer give way to it.
 
@@ -69,12 +69,15 @@ class Desk(Reader):
         """
         whole = "(SELECT count(*) FROM plan_change c WHERE c.plan = plan.id)"
         known = self._rows(
-            f"SELECT id FROM plan WHERE binding = ? AND digest = ? AND {whole} >= ? AND (expires IS NULL OR expires > ?)",
+            f"SELECT id FROM plan WHERE binding = ? AND digest = ? AND {whole} >= ?"
+            " AND (expires IS NULL OR expires > ?)",
             (binding, digest, total, now),
         )
         with self._writing():
             if known:
-                self._db.execute("UPDATE plan SET reasons = ? WHERE id = ?", (json.dumps(list(reasons)), known[0][0]))
+                self._db.execute(
+                    "UPDATE plan SET reasons = ? WHERE id = ?", (json.dumps(list(reasons)), known[0][0])
+                )
                 return
             old = self._rows(
                 "SELECT id FROM plan WHERE binding = ? AND (approved IS NULL OR expires < ? OR digest = ?)",
@@ -122,7 +125,8 @@ class Desk(Reader):
         """op, kind, key as shown, before, after of a held plan's changes."""
         last: tuple[str, bytes] = ("", b"")
         while rows := self._rows(
-            "SELECT kind, key, change FROM plan_change WHERE plan = ? AND (kind, key) > (?, ?) ORDER BY kind, key LIMIT 4096",
+            "SELECT kind, key, change FROM plan_change WHERE plan = ? AND (kind, key) > (?, ?)"
+            " ORDER BY kind, key LIMIT 4096",
             (plan, *last),
         ):
             for _, _, text in rows:
@@ -154,7 +158,8 @@ class Desk(Reader):
         """(key, change) pairs that are approved, in a range of keys."""
         rows = self._rows(
             "SELECT c.key, c.change FROM plan p JOIN plan_change c ON c.plan = p.id"
-            " WHERE p.binding = ? AND p.approved IS NOT NULL AND p.expires > ? AND c.kind = ? AND c.key BETWEEN ? AND ?",
+            " WHERE p.binding = ? AND p.approved IS NOT NULL AND p.expires > ? AND c.kind = ?"
+            " AND c.key BETWEEN ? AND ?",
             (binding, now, kind, low, high),
         )
         return set(rows)
@@ -179,7 +184,10 @@ class Desk(Reader):
             yield from (
                 Leaver(GROUP, key, name, "", "", name, at, bool(odd)) for key, name, _, _, at, odd in page
             )
-        seats = f"SELECT key, {since}, source = '' FROM seat t WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT 4096"
+        seats = (
+            f"SELECT key, {since}, source = '' FROM seat t WHERE binding = ? AND state = 'left' AND key > ?"
+            " ORDER BY key LIMIT 4096"
+        )
         for page in self._pages_of(seats, binding):
             for key, at, odd in page:
                 group, _, person = key.partition(b"\0")

@@ -147,13 +147,22 @@ class Reader:
         count: int = self._rows(sql, (binding,))[0][0]
         return count
 
-    def acknowledged(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, Person]:
-        """The people among `keys` as the target has them, without those refused in their present form."""
+    def acknowledged(
+        self, binding: int, keys: Sequence[bytes], *, seated: bool = False
+    ) -> dict[bytes, Person]:
+        """The people among `keys` as the target has them, without those refused in their present form.
+
+        `seated`: as the target was last known to have them, for a grouping that is sent whole: whoever is in it
+        already must not be left out because a later form of theirs is refused or in doubt.
+        """
+        marks = ",".join("?" * len(keys))
+        known = "p.state = 'active' AND NOT EXISTS (SELECT 1 FROM problem r WHERE r.binding = p.binding"
+        known += " AND r.kind = 'person' AND r.key = p.key AND r.bucket = 'refused')"
+        if seated:
+            known = "p.state IN ('active', 'doubt') AND p.source <> ''"
         rows = self._rows(
             "SELECT p.key, p.domain, p.logon, p.name, p.email FROM person p"
-            f" WHERE p.binding = ? AND p.key IN ({','.join('?' * len(keys))}) AND p.state = 'active'"
-            " AND NOT EXISTS (SELECT 1 FROM problem r WHERE r.binding = p.binding AND r.kind = 'person'"
-            " AND r.key = p.key AND r.bucket = 'refused')",
+            f" WHERE p.binding = ? AND p.key IN ({marks}) AND {known}",
             (binding, *keys),
         )
         return {row[0]: Person(*row) for row in rows}

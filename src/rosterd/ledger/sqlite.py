@@ -84,7 +84,8 @@ class SqliteLedger(Desk):
         """Before a request leaves: what it carries, so that a crash leaves it in doubt and not forgotten."""
         with self._writing():
             self._db.execute(
-                "INSERT INTO batch (binding, run, kind, state, count, records, started) VALUES (?, ?, ?, 'sending', ?, ?, ?)",
+                "INSERT INTO batch (binding, run, kind, state, count, records, started)"
+                " VALUES (?, ?, ?, 'sending', ?, ?, ?)",
                 (binding, run, kind, count, json.dumps(records, ensure_ascii=False), now),
             )
             return self._db.last_insert_rowid()
@@ -174,11 +175,12 @@ class SqliteLedger(Desk):
             )
 
     def _doubt(self, binding: int, kind: str, records: list[Any]) -> None:
+        """What was acknowledged once is in doubt; what never was (it has no source) was only tried."""
         people = records if kind == PERSON else [person for group in records for person in group[1]]
         if kind == PERSON:
             self._db.executemany(
                 "INSERT INTO person VALUES (?, ?, ?, ?, '', '', '', '', '', 'tried', 0) ON CONFLICT DO UPDATE"
-                " SET state = iif(state = 'tried', 'tried', 'doubt')",
+                " SET state = iif(source = '', 'tried', 'doubt')",
                 [(binding, sort_key(domain, logon), domain, logon) for domain, logon in people],
             )
             return
@@ -186,12 +188,12 @@ class SqliteLedger(Desk):
             key = fold(name).encode()
             self._db.execute(
                 "INSERT INTO grouping VALUES (?, ?, ?, '', '', '', '', 'tried', 0) ON CONFLICT DO UPDATE"
-                " SET state = iif(state = 'tried', 'tried', 'doubt')",
+                " SET state = iif(source = '', 'tried', 'doubt')",
                 (binding, key, name),
             )
             self._db.executemany(
                 "INSERT INTO seat VALUES (?, ?, '', 'tried', 0) ON CONFLICT DO UPDATE"
-                " SET state = iif(state = 'tried', 'tried', 'doubt')",
+                " SET state = iif(source = '', 'tried', 'doubt')",
                 [(binding, key + b"\0" + sort_key(domain, logon)) for domain, logon in members],
             )
 

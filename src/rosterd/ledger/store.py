@@ -193,6 +193,6 @@ def backup(connection: apsw.Connection, target: Path) -> None:
         with copy:
             copy.execute("INSERT OR REPLACE INTO meta VALUES ('copy', '1')")
         copy.close()
-        os.replace(draft, target)
+        draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -142,7 +141,7 @@ class CsvFeed:
         """The proof: the file under this name is still the one that was read, and it ends where a line ends."""
         before = self._file.before
         try:
-            after = os.stat(self._file.path, follow_symlinks=False)
+            after = self._file.path.lstat()
         except OSError as error:
             raise SourceError(
                 f"vanished while it was read: {error.strerror}", where=self._where, again=True

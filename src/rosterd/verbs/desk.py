@@ -44,11 +44,8 @@ def approve(
             days = settings.customers[names[plan.client]].approval_days
             ledger.approve(plan, time.time(), time.time() + days * DAY)
             if not json:
-                say(
-                    [
-                        f"approved: {names[plan.client]}, {plan.open:,} changes, plan {plan.digest[:12]}, for {days} days"
-                    ]
-                )
+                name = names[plan.client]
+                say([f"approved: {name}, {plan.open:,} changes, plan {plan.digest[:12]}, for {days} days"])
         concerned = list(dict.fromkeys(names[plan.client] for plan in chosen))
     if not now:
         if json:
@@ -74,8 +71,8 @@ def _found(digest: str, held: Sequence[HeldPlan], names: dict[str, str]) -> Held
 def _list(held: Sequence[HeldPlan], names: dict[str, str], *, json: bool) -> None:
     if json:
         rows = [
-            {"customer": names[p.client], "digest": p.digest, "made": _iso(p.made), "reasons": p.reasons, "open": p.open,
-             "approved": _iso(p.approved), "expires": _iso(p.expires)} for p in held
+            {"customer": names[p.client], "digest": p.digest, "made": _iso(p.made), "reasons": p.reasons,
+             "open": p.open, "approved": _iso(p.approved), "expires": _iso(p.expires)} for p in held
         ]  # fmt: skip
         say_json({"schema": "rosterd/held/1", "plans": rows})
         return

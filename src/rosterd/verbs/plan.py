@@ -26,7 +26,8 @@ LISTED = 40  # changes shown without --full
 
 
 def plan(
-    common: Common, customers: Sequence[str], only: Sequence[str], *, json: bool, out: Path | None, check: bool, full: bool
+    common: Common, customers: Sequence[str], only: Sequence[str], *, json: bool, out: Path | None, check: bool,
+    full: bool,
 ) -> int:  # fmt: skip
     loaded, logger = begin(common)
     with closing(
