@@ -16,6 +16,8 @@ from rosterd.core.people import ASIDE, OUT, Place, Wanted, located
 # Told of every entry that does not go on, with its state and reason, and a number that tells it from the others.
 Extra: TypeAlias = Callable[[Wanted, int], None]
 
+SHADOWED = -1  # the number of entries that another source wins over: it is the same person all the same
+
 _key = itemgetter(0)
 
 
@@ -45,7 +47,7 @@ def _resolved(same: list[Wanted], rank: Mapping[str, int], labels: Mapping[str, 
             source = next(person[5] for person in able if rank.get(person[5]) == best)
             for person in able:
                 if person[5] != source:
-                    extra(_marked(person, OUT, f"shadowed by the source {source}", person[9]), 0)
+                    extra(_marked(person, OUT, f"shadowed by the source {source}", person[9]), SHADOWED)
             able = [person for person in able if person[5] == source]
     if len(able) == 1:
         return able[0]

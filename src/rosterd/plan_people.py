@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 from rosterd.core.merge import align, unequal
 from rosterd.core.people import ACTIVE, ASIDE, CUT, OUT, Known, Wanted, located
 from rosterd.core.plan import CREATE, GONE, KEPT, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
 from rosterd.draft import Judge, Plan, PlanningLedger, Terms
-from rosterd.duplicates import unique
+from rosterd.duplicates import SHADOWED, unique
 from rosterd.emails import SharedEmails
 from rosterd.gather import Gathered
 from rosterd.mapping import NO_KEY
@@ -29,11 +28,24 @@ def plan_people(
             plan.warn(f"source {source.name}: {text}", count)
     judge = Judge(terms, ledger, PERSON)
     rank = {name: i for i, name in enumerate(terms.precedence)}
-    wanted = unique(_wanted(terms, sources, emails), rank, terms.people_labels, partial(_count, terms, plan))
+    twins: dict[bytes, list[Wanted]] = {}
+
+    def extra(person: Wanted, number: int) -> None:
+        _count(terms, plan, person, number)
+        if kinds and (person[8] == ASIDE or number == SHADOWED):
+            twins.setdefault(person[0], []).append(person)
+
+    wanted = unique(_wanted(terms, sources, emails), rank, terms.people_labels, extra)
     shared: dict[str, list[str]] = {}
     for ours, known in align(wanted, ledger.people(terms.binding)):
         emails.look(ours, shared)
-        _slice(terms, plan, judge, ours, known, refs, kinds)
+        refused = _slice(terms, plan, judge, ours, known)
+        if kinds:
+            others = (
+                [(*twin[:8], p[8], *twin[9:]) for p in ours for twin in twins.pop(p[0], ())] if twins else []
+            )
+            refs.add(refs_of([*ours, *others], kinds, refused))
+            refs.add(refs_of_known(row for row in known if row[5] in terms.frozen and is_active(row[8])))
     for email, people in shared.items():
         if len(people) > 1:
             plan.warn(f"{len(people)} people share the address {email}: {', '.join(people[:5])}")
@@ -68,16 +80,15 @@ def _count(terms: Terms, plan: Plan, person: Wanted, number: int = 0) -> None:
         plan.reasons["excluded"][person[10]] += 1
         return
     tally.set_aside += 1
-    key = (
-        person[0].rpartition(b"\0")[0] if person[0].startswith(NO_KEY) else person[0]
-    )  # without its line number
-    key += f"\0{number}".encode() if number else b""
+    key = person[0]
+    if key.startswith(NO_KEY):
+        key = key.rpartition(b"\0")[0]  # without its line number, which moves
+    key += f"\0{number}".encode() if number > 0 else b""
     plan.problem("set_aside", PERSON, key, _shown(terms, person), person[10], _at(terms, person))
 
 
-def _slice(
-    terms: Terms, plan: Plan, judge: Judge, ours: list[Wanted], known: list[Known], refs: Sorter[Ref], kinds: set[str]
-) -> None:  # fmt: skip
+def _slice(terms: Terms, plan: Plan, judge: Judge, ours: list[Wanted], known: list[Known]) -> set[bytes]:
+    """Decides one aligned slice; gives the keys of people whom the target refused and who have not changed."""
     tally, facts = plan.tallies[PERSON], plan.facts
     facts.active += sum(1 for row in known if is_active(row[8])) if known else 0
     pairs, left, same = unequal(ours, known, CUT)
@@ -113,9 +124,7 @@ def _slice(
             changes.append(_gone(row))
     _drop_refusals(plan, standing, refused, changes)
     _log(terms, plan, judge, changes)
-    if kinds:
-        refs.add(refs_of(ours, kinds, refused))
-        refs.add(refs_of_known(row for row in known if row[5] in terms.frozen and is_active(row[8])))
+    return refused
 
 
 def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Change | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rosterd.core.batches import MEMBERS
 from rosterd.core.merge import align, unequal
-from rosterd.core.people import ACTIVE, ASIDE, NUL, OUT
+from rosterd.core.people import ACTIVE, ASIDE, NUL, OUT, located
 from rosterd.core.plan import CREATE, GONE, GROUP, SEAT, TOUCH, UPDATE, Change, decide, is_active
 from rosterd.draft import ChangeLog, Judge, KnownGroup, KnownSeat, Plan, PlanningLedger, Terms
 from rosterd.grouping import Groups, WantedGroup
@@ -162,9 +162,8 @@ def _groups(
         if reason:
             tally.set_aside += 1
             aside[key] = ASIDE
-            plan.problem(
-                "set_aside", GROUP, key, group.name or f"{min(group.sources)} {group.place}", reason, ""
-            )
+            at = located(terms.group_labels, min(group.sources), group.place)
+            plan.problem("set_aside", GROUP, key, group.name or at, reason, at)
         elif change and refusal and refusal[0] == change.content and refusal[2] >= terms.retry_before:
             tally.refused += 1
             aside[key] = REFUSED

@@ -140,7 +140,9 @@ def _whole_groupings(
         )
         if len(members) > MEMBERS:
             return None
-        people = delivery.ledger.acknowledged(delivery.binding, members) if members else {}
+        stay = [person for person in members if person in have]
+        people = delivery.ledger.acknowledged(delivery.binding, members)
+        people |= delivery.ledger.acknowledged(delivery.binding, stay, seated=True)
         groupings.append(
             Grouping(key, *rows[key], tuple(people[person] for person in members if person in people))
         )

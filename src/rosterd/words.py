@@ -45,6 +45,11 @@ def safe(text: object) -> str:
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text))
 
 
+def plural(count: int, word: str) -> str:
+    """A number with its noun: 1 change, 2 changes."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def table(rows: Sequence[Sequence[object]], *, left: int = 1, indent: str = "  ") -> Iterator[str]:
     """Aligned columns; the first `left` to the left, the others to the right. The first row is the header."""
     cells = [[safe(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row] for row in rows]
@@ -79,8 +84,7 @@ def counts(document: dict[str, Any], paint: Paint) -> Iterator[str]:
 
 def run_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str]:
     """One customer's run."""
-    requests = document["requests"]
-    sent = f"{requests:,} request{'s' if requests != 1 else ''}"
+    sent = plural(document["requests"], "request")
     yield f"{paint.bold(name)}: {paint.outcome(document['outcome'])}, {sent}"
     yield from counts(document, paint)
     if document["exit_code"] == 4:

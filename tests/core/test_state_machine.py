@@ -19,7 +19,7 @@ from tests.core.oracle import Wish, wish
 
 from rosterd.core.guard import Guards, Limit
 from rosterd.core.people import fold
-from rosterd.core.plan import CREATE, GROUP, KINDS, PERSON, SEAT
+from rosterd.core.plan import GROUP, KINDS, PERSON, SEAT
 from rosterd.document import NAMES
 from rosterd.sandbox import fault
 
@@ -50,13 +50,17 @@ class Days(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
         self.office: Office
         self.serial = 0
-        self.approved: set[tuple[str, str]] = set()  # kind and key of approved changes: what may go while held
+        self.approved: set[tuple[str, str]] = (
+            set()
+        )  # kind and key of approved changes: what may go while held
 
     @initialize(
         additive=st.booleans(),
         replacing=st.booleans(),
         second=st.booleans(),
-        precedence=st.sampled_from([(),()] if os.environ.get("SIMPLE") else [(), ("hq", "hr"), ("hr", "hq"), ("hr",)]),
+        precedence=st.sampled_from(
+            [(), ()] if os.environ.get("SIMPLE") else [(), ("hq", "hr"), ("hr", "hq"), ("hr",)]
+        ),
         guards=st.sampled_from([TIGHT, WIDE]),
         synchronize=st.booleans(),
         start=st.integers(0, 8),
@@ -321,7 +325,7 @@ class Days(RuleBasedStateMachine):
         office = self.office
         office.orbix.clear()
         again = office.run()
-        assert (again.code, again.outcome.requests, again.changes) == (0, 0, [])
+        assert (again.code, again.outcome.requests, again.changes) == (0, 0, []), again.document
         assert not office.orbix.calls
 
     def refusals(self) -> set[tuple[str, str]]:

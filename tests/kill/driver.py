@@ -147,10 +147,13 @@ class Rounds:
     def note(self, kill: Kill, wrong: list[str]) -> None:
         self.wrong += [f"round {self.rounds}, {kill.how} {kill.after:.3f}: {what}" for what in wrong]
 
-    def run(self, kill: Kill) -> tuple[bool, int]:
-        """One run in a fork: whether it was killed, and its exit code."""
+    def write(self) -> None:
         for company in self.companies:
             company.write(self.directory)
+
+    def run(self, kill: Kill) -> tuple[bool, int]:
+        """One run in a fork: whether it was killed, and its exit code."""
+        self.write()
         process = os.fork()
         if process == 0:
             self._child(kill)
@@ -165,7 +168,7 @@ class Rounds:
         code = 99
         try:
             clock = self._set(kill)
-            work: dict[str, Callable[[Wish], int]] = {"": self._whole, **dict.fromkeys(mutants.KINDS, self._wrong)}
+            work: dict[str, Callable[[Wish], int]] = {"": self.whole, **dict.fromkeys(mutants.KINDS, self._wrong)}
             code = work[self.mutant](Wish(clock=lambda: clock() or time.time() + self.offset))
         except BaseException:
             traceback.print_exc()
@@ -187,7 +190,7 @@ class Rounds:
                 self.target.trap.set(os.getpid(), after=int(kill.after))
         return never
 
-    def _whole(self, wish: Wish) -> int:
+    def whole(self, wish: Wish) -> int:
         """What `rosterd run --once` does."""
         document = run_once(self.settings, wish, log.configure("console", -1))
         if document["exit_code"] not in ENDS or os.environ.get("KILL_TALK"):

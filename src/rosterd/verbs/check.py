@@ -61,7 +61,7 @@ def _finding(what: str, look: Any) -> dict[str, Any]:
 
 
 def _settings(loaded: Loaded) -> tuple[str, list[Any]]:
-    return f"{loaded.path}, {len(loaded.settings.customers):,} customers", []
+    return f"{loaded.path}, {words.plural(len(loaded.settings.customers), 'customer')}", []
 
 
 def _ledger(loaded: Loaded) -> tuple[str, list[Any]]:

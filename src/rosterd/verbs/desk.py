@@ -45,7 +45,11 @@ def approve(
             ledger.approve(plan, time.time(), time.time() + days * DAY)
             if not json:
                 name = names[plan.client]
-                say([f"approved: {name}, {plan.open:,} changes, plan {plan.digest[:12]}, for {days} days"])
+                say(
+                    [
+                        f"approved: {name}, {words.plural(plan.open, 'change')}, plan {plan.digest[:12]}, for {days} days"
+                    ]
+                )
         concerned = list(dict.fromkeys(names[plan.client] for plan in chosen))
     if not now:
         if json:
@@ -80,7 +84,7 @@ def _list(held: Sequence[HeldPlan], names: dict[str, str], *, json: bool) -> Non
         say(["nothing is held"])
     for plan in held:
         state = f"approved until {_iso(plan.expires)}" if plan.approved else "held"
-        say([f"{names[plan.client]}: {plan.digest[:12]}, {plan.open:,} changes, {state}"])
+        say([f"{names[plan.client]}: {plan.digest[:12]}, {words.plural(plan.open, 'change')}, {state}"])
         say(f"  {words.safe(reason)}" for reason in plan.reasons)
 
 

@@ -71,7 +71,9 @@ class _Pages:
         what = colours.odd("would be held") if held else colours.good("would go")
         if not plan.changes and not held:
             what = colours.good("nothing to do")
-        self.lines.append(f"{colours.bold(name)}: {what}, {plan.changes:,} changes, plan {plan.digest[:12]}")
+        self.lines.append(
+            f"{colours.bold(name)}: {what}, {words.plural(plan.changes, 'change')}, plan {plan.digest[:12]}"
+        )
         self.lines += words.counts(plan_document(plan, verdict), colours)
         listed = list(_changes(plan) if self._full else islice(_changes(plan), LISTED))
         self.lines += words.change_lines(listed, colours)

@@ -119,5 +119,5 @@ def _lines(found: dict[str, dict[str, Any]], now: float) -> list[str]:
                 if plan["approved"]
                 else f"rosterd plan --customer {name}; rosterd approve {plan['digest'][:12]}"
             )
-            out.append(f"  held: {plan['changes']:,} changes, {state}")
+            out.append(f"  held: {words.plural(plan['changes'], 'change')}, {state}")
     return out

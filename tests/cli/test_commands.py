@@ -1,0 +1,303 @@
+"""Every verb: its help, its options, where the settings come from, what it says when they are wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.cli.kit import SECRET, Office, people
+from tests.cli.shapes import CODE, count, digest, misfits, moment, one_of
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "demo": (),
+    "sandbox": ("--port",),
+    "check": ("--customer", "--json"),
+    "plan": ("--customer", "--only", "--json", "--out", "--check"),
+    "run": ("--once", "--customer", "--only", "--dry-run", "--yes", "--json"),
+    "approve": ("--all", "--now"),
+    "status": ("--json",),
+    "leavers": ("--format", "--done"),
+    "pause": ("--reason",),
+    "resume": (),
+    "ledger backup": (),
+    "ledger verify": (),
+    "settings sample": (),
+    "settings schema": (),
+    "settings show": (),
+}
+COMMON = ("--config", "--log-format", "-v", "-q")
+WIDE = {"COLUMNS": "200"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_every_verb(office: Office, verb: str) -> None:
+    office.config.unlink()
+    for flag in ("--help", "-h"):
+        result = office.do(*verb.split(), flag, env=WIDE)
+        assert result.code == 0 and result.err == "", result.said
+        missing = [option for option in (*VERBS[verb], *COMMON) if option not in result.out]
+        assert not missing, result.out
+
+
+def test_help_names_every_verb_and_code(office: Office) -> None:
+    result = office.process("--help", env=WIDE)
+    assert result.code == 0 and result.err == ""
+    assert all(verb.split()[0] in result.out for verb in VERBS)
+    text = " ".join(result.out.split())
+    for code in ("0 done", "1 unexpected", "2 usage", "3 done, but", "4 held", "5 a source", "6 a target"):
+        assert code in text
+    for code in ("7 another run", "8 the ledger", "9 sign-in", "10 "):
+        assert code in text
+
+
+def test_help_says_where_settings_are_looked_for(office: Office) -> None:
+    text = " ".join(office.do("run", "--help", env=WIDE).out.split())
+    assert "ROSTERD_CONFIG" in text and "rosterd.toml" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [("runn",), ("run", "--onse"), ("leavers", "extra"), ("ledger",), ("ledger", "restore"), ("run", "--log-format", "xml")],
+)
+def test_usage_errors(office: Office, line: tuple[str, ...]) -> None:
+    result = office.process(*line)
+    assert result.code == 2 and result.said.strip()
+
+
+def test_nothing_given_shows_the_help(office: Office) -> None:
+    result = office.process()
+    assert "status" in result.said and "Traceback" not in result.said
+
+
+def test_version(office: Office) -> None:
+    assert office.process("--version").out.startswith("rosterd 0.")
+
+
+# Where the settings come from
+
+def test_common_options_before_and_after_the_verb(office: Office) -> None:
+    config = str(office.config)
+    for line in (("--config", config, "status"), ("status", "--config", config), ("-q", "status", "--config", config)):
+        assert office.process(*line, env={"ROSTERD_CONFIG": "/nowhere"}).code == 10, line
+    result = office.process("--log-format", "json", "-v", "run", "--once", "--json")
+    assert result.code == 0
+    assert all(json.loads(line) for line in result.err.splitlines())
+
+
+def test_the_environment_names_the_settings(office: Office) -> None:
+    elsewhere = office.directory / "elsewhere"
+    elsewhere.mkdir()
+    assert office.process("run", "--once", "--json", cwd=elsewhere).code == 0
+    assert len(office.users()) == 5, "paths are relative to the settings file"
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_settings_in_the_working_directory(office: Office) -> None:
+    assert office.process("run", "--once", env={"ROSTERD_CONFIG": ""}).code == 0
+
+
+def test_no_settings_at_all(office: Office) -> None:
+    office.config.unlink()
+    result = office.process("run", "--once", env={"ROSTERD_CONFIG": ""})
+    assert result.code == 2 and "rosterd.toml" in result.err and "next:" in result.err
+    assert "settings sample" in result.err, "the next step is to make one"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[orbix\n", ("line 1",)),
+        ("[orbix]\nbase_ulr = 1\n", ("base_ulr", "base_url")),
+        ("[orbix]\nclient_secret = 7\n", ("client_secret",)),
+        ("", ("orbix",)),
+        ('[orbix]\nbase_url = "http://orbix.example.com"\n', ("base_url", "https")),
+    ],
+)
+def test_wrong_settings(office: Office, text: str, words: tuple[str, ...]) -> None:
+    office.config.write_text(text, encoding="utf-8")
+    for line in (("run", "--once"), ("plan",), ("status",), ("settings", "show")):
+        result = office.do(*line)
+        assert result.code == 2 and result.out == "", result.said
+        assert all(word in result.err for word in words), result.err
+        assert str(office.config) in result.err
+
+
+def test_settings_that_cannot_be_read(office: Office) -> None:
+    (office.directory / "a.toml").mkdir()
+    for path in ("a.toml", "none.toml"):
+        result = office.process("status", "--config", path)
+        assert result.code == 2 and path in result.err, result.said
+    office.config.write_bytes(b"\xff\xfe\x00")
+    assert office.do("status").code == 2
+
+
+def test_a_run_says_nothing_on_stdout_when_settings_are_wrong(office: Office) -> None:
+    office.set(orbix={"tenannt": "x"})
+    result = office.process("run", "--once", "--json")
+    assert result.code == 2 and result.out == "" and "tenant" in result.err
+
+
+def test_secrets_from_files_and_environment(office: Office) -> None:
+    secrets = office.directory / "secrets"
+    secrets.mkdir(mode=0o700)
+    office.set(orbix={"client_secret": "wrong"})
+    assert office.process("run", "--once").code == 9
+    (secrets / "orbix__client_secret").write_text(SECRET + "\n", encoding="utf-8")
+    for name in ("CREDENTIALS_DIRECTORY", "ROSTERD_SECRETS_DIR"):
+        assert office.process("check", env={name: str(secrets)}).code == 0, name
+    assert office.process("check", env={"ROSTERD_ORBIX__CLIENT_SECRET": SECRET}).code == 0
+
+
+def test_settings_sample_schema_show(office: Office) -> None:
+    sample = office.do("settings", "sample")
+    assert sample.code == 0 and "[orbix]" in sample.out and "[customers." in sample.out
+    schema = office.do("settings", "schema")
+    assert schema.code == 0 and schema.document["type"] == "object"
+    text, document = office.do("settings", "show"), office.do("settings", "show", "--json")
+    assert text.code == document.code == 0
+    assert "customers.acme.client" in text.out and "***" in text.out and "rosterd.toml" in text.out
+    assert document.document["schema"] == "rosterd/settings/1"
+    assert document.document["settings"]["orbix.client_secret"]["value"] != SECRET
+
+
+# Documents and files
+
+STATUS = {
+    "schema": "rosterd/status/1",
+    "exit_code": CODE,
+    "customers": {
+        "*": {
+            "state": str,
+            "exit_code": CODE,
+            "reason": (str, None),
+            "last_run": (moment, None),
+            "next_run": (moment, None),
+            "held": [{"digest": digest, "changes": count, "approved": bool}],
+            "*": lambda _: True,
+        }
+    },
+}
+CHECK = {
+    "schema": "rosterd/check/1",
+    "exit_code": CODE,
+    "findings": [{"what": str, "exit_code": CODE, "detail": str, "next": str, "people": [{"*": str}]}],
+}
+APPROVAL = {"schema": "rosterd/approval/1", "approved": [digest]}
+LEAVERS = {"schema": "rosterd/leavers/1", "leavers": [{"kind": one_of("person", "group", "seat"), "*": lambda _: True}]}
+
+
+def test_documents_of_the_other_verbs(office: Office) -> None:
+    office.run(code=0)
+    office.put(people("ana", "bruno", "carlos"))
+    office.run(code=4)
+    for line, shape in ((("status",), STATUS), (("check",), CHECK), (("leavers",), LEAVERS)):
+        document = office.do(*line, "--json").document
+        assert not misfits(document, shape), misfits(document, shape)
+    approval = office.do("approve", office.plan()["digest"], "--json")
+    assert not misfits(approval.document, APPROVAL), approval.out
+
+
+def test_plan_check_exits_10_when_something_is_to_be_done(office: Office) -> None:
+    assert office.do("plan").code == 0
+    assert office.do("plan", "--check").code == 10
+    office.run(code=0)
+    assert office.do("plan", "--check").code == 0
+    office.put(people("ana"))
+    assert office.do("plan", "--check").code == office.do("plan").code == 4
+
+
+def test_plan_writes_nothing(office: Office) -> None:
+    office.plan(code=0)
+    assert office.requests("") == [], "no request at all, not even for a token"
+
+
+def test_plan_out(office: Office) -> None:
+    file = office.directory / "plan.json"
+    result = office.do("plan", "--out", str(file))
+    assert result.code == 0 and "5" in result.out
+    assert json.loads(file.read_text(encoding="utf-8")) == office.do("plan", "--json").document
+    assert list(office.directory.glob(".plan*")) == []
+    bad = office.do("plan", "--out", str(office.directory / "no" / "plan.json"))
+    assert bad.code == 2 and "plan.json" in bad.err
+
+
+def test_plan_lists_some_changes_or_all(office: Office) -> None:
+    from tests.cli.kit import numbered
+
+    office.put(numbered(60))
+    short, full = office.do("plan").out, office.do("plan", "--full").out
+    assert short.count("+ person") < 60 == full.count("+ person") and "--full" in short
+
+
+def test_check_shows_ten_mapped_people_and_writes_nothing(office: Office) -> None:
+    from tests.cli.kit import numbered
+
+    office.put(numbered(20))
+    result = office.do("check")
+    assert result.code == 0 and result.out.count("NDD//p000") == 10, result.out
+    assert office.users() == {} and not office.ledger.exists()
+
+
+def test_check_tells_of_every_trouble(office: Office) -> None:
+    (office.directory / "acme.csv").unlink()
+    office.set(orbix={"client_secret": "wrong"})
+    result = office.do("check", "--json")
+    assert result.code == 9 and [one["exit_code"] for one in result.document["findings"]] == [0, 0, 9, 5]
+    assert all(one["next"] for one in result.document["findings"] if one["exit_code"])
+
+
+def test_status_before_the_first_run(office: Office) -> None:
+    result = office.do("status")
+    assert result.code == 10 and "never" in result.out
+
+
+def test_status_after_trouble(office: Office) -> None:
+    office.fault("status", status=403, path="users")
+    office.run(code=6)
+    result = office.do("status", "--json")
+    part = result.document["customers"]["acme"]
+    assert result.code == 6 and "403" in part["reason"] and part["last_outcome"] == "failed"
+
+
+def test_ledger_backup_and_verify(office: Office) -> None:
+    office.run(code=0)
+    copy = office.directory / "copy.db"
+    assert office.do("ledger", "backup", str(copy)).code == 0
+    with sqlite3.connect(copy) as database:
+        assert database.execute("SELECT count(*) FROM person").fetchone() == (5,)
+    database.close()
+    assert office.do("ledger", "verify").code == 0
+    assert office.do("ledger", "verify", "--json").document["problems"] == []
+    for bad in (office.ledger, office.directory, office.directory / "no" / "copy.db"):
+        result = office.do("ledger", "backup", str(bad))
+        assert result.code == 2 and str(bad) in result.err, result.said
+
+
+def test_ledger_verify_without_a_ledger(office: Office) -> None:
+    result = office.do("ledger", "verify")
+    assert result.code == 8 and "next:" in result.err
+
+
+def test_modes_of_files(office: Office) -> None:
+    os.umask(0o022)
+    office.run(code=0)
+    for path in office.directory.glob("ledger.db*"):
+        assert path.stat().st_mode & 0o777 == 0o600, path
+
+
+def test_the_ledger_makes_its_directory_private(office: Office) -> None:
+    office.set(ledger={"url": "sqlite:///state/deep/ledger.db"})
+    office.run(code=0)
+    assert (office.directory / "state" / "deep").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_sample_settings_are_accepted(office: Office, tmp_path: Path) -> None:
+    sample = tmp_path / "sample" / "rosterd.toml"
+    sample.parent.mkdir()
+    sample.write_text(office.do("settings", "sample").out, encoding="utf-8")
+    result = office.process("settings", "show", env={"ROSTERD_CONFIG": str(sample)})
+    assert result.code == 0, result.said
