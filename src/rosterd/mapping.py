@@ -132,7 +132,8 @@ class PeopleMapper:
     def _identifiers_of(self, field: str, texts: list[str], problems: Problems) -> list[str]:
         """Checks logons or domains against Orbix's rule (no accents, symbols or spaces), repairing where asked to."""
         repair = self._rules.repair
-        if "lower" in repair:
+        lower = field == "logon" and "lower" in repair
+        if lower:
             texts = list(map(str.lower, texts))
         joined = "\n".join(texts)
         if "-" in joined or "_" in joined:
@@ -150,7 +151,7 @@ class PeopleMapper:
                 and (mended := anyascii(normalize("NFC", text)))
                 and self._identifier.fullmatch(mended)
             ):
-                texts[i] = mended.lower() if "lower" in repair else mended
+                texts[i] = mended.lower() if lower else mended
             else:
                 problems.aside(i, self._unfit(field, text))
         return texts

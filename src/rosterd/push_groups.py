@@ -310,7 +310,7 @@ def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
         tally.unsent -= 1
         tally.set_aside += 1
         delivery.plan.problem(
-            "set_aside", GROUP, part.group, own.shown, "none of its people could be delivered", ""
+            "set_aside", GROUP, part.group, own.shown, "nobody who can be delivered is in it", ""
         )
         del slices.changes[part.group]
     return None

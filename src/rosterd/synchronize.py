@@ -28,10 +28,9 @@ def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
         return False  # nothing to delete: upserts do, and cannot delete what somebody else created
     people = _whole_set(delivery, gone, changes) if plan.whole and plan.people.count <= PEOPLE else None
     if not people or len(people) > PEOPLE:
-        limit = (
-            f"the people do not fit one request of {PEOPLE:,}" if people is None else "nobody would be left"
-        )
-        why = limit if plan.whole else "a source could not be read"
+        fits = people is not None and len(people) <= PEOPLE
+        why = "nobody would be left" if fits else f"the people do not fit one request of {PEOPLE:,}"
+        why = why if plan.whole else "a source could not be read"
         notes.append(f"not synchronized, so {len(gone):,} people who left stay in Orbix: {why}")
         return False
     # A deleted person's seats go too. Noted first: a returner's seats must be sent again, whatever ends this run.

@@ -231,12 +231,13 @@ class Office:
 
     # the program
 
-    def do(self, *arguments: str, given: str = "", env: Mapping[str, str] | None = None) -> Result:
-        """A command in this process."""
+    def do(
+        self, *arguments: str, given: str = "", env: Mapping[str, str] | None = None, bare: bool = False
+    ) -> Result:
+        """A command in this process; `bare`: without `--config`."""
+        line = [*arguments] if bare else [*arguments, "--config", str(self.config)]
         with _handlers_kept():
-            result = CliRunner().invoke(
-                app, [*arguments, "--config", str(self.config)], input=given, env=dict(env or {})
-            )
+            result = CliRunner().invoke(app, line, input=given, env=dict(env or {}))
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return clean(Result(result.exit_code, result.stdout, result.stderr), self.tokens())
@@ -256,9 +257,8 @@ class Office:
         with subprocess.Popen(
             [*PROGRAM, *arguments],
             text=True,
-            cwd=self.directory,
             env={**environment(), "ROSTERD_CONFIG": str(self.config), **(env or {})},
-            **(streams | options),
+            **({"cwd": self.directory} | streams | options),
         ) as process:
             try:
                 yield process

@@ -64,7 +64,7 @@ def test_help_says_where_settings_are_looked_for(office: Office) -> None:
     [("runn",), ("run", "--onse"), ("leavers", "extra"), ("ledger",), ("ledger", "restore"), ("run", "--log-format", "xml")],
 )
 def test_usage_errors(office: Office, line: tuple[str, ...]) -> None:
-    result = office.process(*line)
+    result = office.do(*line, bare=True)
     assert result.code == 2 and result.said.strip()
 
 
@@ -82,8 +82,8 @@ def test_version(office: Office) -> None:
 def test_common_options_before_and_after_the_verb(office: Office) -> None:
     config = str(office.config)
     for line in (("--config", config, "status"), ("status", "--config", config), ("-q", "status", "--config", config)):
-        assert office.process(*line, env={"ROSTERD_CONFIG": "/nowhere"}).code == 10, line
-    result = office.process("--log-format", "json", "-v", "run", "--once", "--json")
+        assert office.do(*line, bare=True, env={"ROSTERD_CONFIG": "/nowhere"}).code == 10, line
+    result = office.do("--log-format", "json", "-v", "run", "--once", "--json")
     assert result.code == 0
     assert all(json.loads(line) for line in result.err.splitlines())
 
@@ -110,7 +110,7 @@ def test_no_settings_at_all(office: Office) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[orbix\n", ("line 1",)),
+        ("[orbix\n", ("rosterd.toml:1",)),
         ("[orbix]\nbase_ulr = 1\n", ("base_ulr", "base_url")),
         ("[orbix]\nclient_secret = 7\n", ("client_secret",)),
         ("", ("orbix",)),
@@ -129,7 +129,7 @@ def test_wrong_settings(office: Office, text: str, words: tuple[str, ...]) -> No
 def test_settings_that_cannot_be_read(office: Office) -> None:
     (office.directory / "a.toml").mkdir()
     for path in ("a.toml", "none.toml"):
-        result = office.process("status", "--config", path)
+        result = office.do("status", "--config", path, bare=True)
         assert result.code == 2 and path in result.err, result.said
     office.config.write_bytes(b"\xff\xfe\x00")
     assert office.do("status").code == 2
@@ -137,7 +137,7 @@ def test_settings_that_cannot_be_read(office: Office) -> None:
 
 def test_a_run_says_nothing_on_stdout_when_settings_are_wrong(office: Office) -> None:
     office.set(orbix={"tenannt": "x"})
-    result = office.process("run", "--once", "--json")
+    result = office.do("run", "--once", "--json")
     assert result.code == 2 and result.out == "" and "tenant" in result.err
 
 
@@ -145,11 +145,11 @@ def test_secrets_from_files_and_environment(office: Office) -> None:
     secrets = office.directory / "secrets"
     secrets.mkdir(mode=0o700)
     office.set(orbix={"client_secret": "wrong"})
-    assert office.process("run", "--once").code == 9
+    assert office.do("run", "--once").code == 9
     (secrets / "orbix__client_secret").write_text(SECRET + "\n", encoding="utf-8")
     for name in ("CREDENTIALS_DIRECTORY", "ROSTERD_SECRETS_DIR"):
-        assert office.process("check", env={name: str(secrets)}).code == 0, name
-    assert office.process("check", env={"ROSTERD_ORBIX__CLIENT_SECRET": SECRET}).code == 0
+        assert office.do("check", env={name: str(secrets)}).code == 0, name
+    assert office.do("check", env={"ROSTERD_ORBIX__CLIENT_SECRET": SECRET}).code == 0
 
 
 def test_settings_sample_schema_show(office: Office) -> None:
@@ -299,5 +299,5 @@ def test_the_sample_settings_are_accepted(office: Office, tmp_path: Path) -> Non
     sample = tmp_path / "sample" / "rosterd.toml"
     sample.parent.mkdir()
     sample.write_text(office.do("settings", "sample").out, encoding="utf-8")
-    result = office.process("settings", "show", env={"ROSTERD_CONFIG": str(sample)})
+    result = office.do("settings", "show", bare=True, env={"ROSTERD_CONFIG": str(sample)})
     assert result.code == 0, result.said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from math import ceil
 
 import pytest
@@ -87,21 +88,21 @@ def test_users_go_before_groupings(grouped: Office) -> None:
 @pytest.mark.parametrize("lanes", [1, 2, 4])
 def test_no_more_requests_at_a_time_than_lanes(office: Office, lanes: int) -> None:
     office.set(orbix={"concurrency": lanes})
-    office.fault("delay", seconds=0.15, path="users")
-    office.put(numbered(4500 * 5))
+    office.fault("delay", seconds=0.3, path="users")
+    office.put(numbered(4500 * 3))
     office.run(code=0)
-    assert max(entry["in_flight"] for entry in office.requests()) == lanes
+    most = max(entry["in_flight"] for entry in office.requests())
+    assert most == 1 if lanes == 1 else 2 <= most <= lanes
 
 
 def test_the_pace(office: Office) -> None:
-    """Five requests at ten a second take at least 0.4 s; the sandbox saw no two together."""
-    import time
-
+    """Seven requests, three of them halved, at ten a second take at least 0.6 s."""
     office.set(orbix={"requests_per_second": 10})
-    office.put(numbered(4500 * 5))
+    office.fault("too_large", bytes=2000, path="users", times=3)
+    office.put(numbered(60))
     begun = time.monotonic()
     office.run(code=0)
-    assert time.monotonic() - begun >= 0.4 and sent(office)[0] == 5
+    assert time.monotonic() - begun >= 0.6 and sent(office)[0] >= 7
 
 
 def test_what_the_requests_number_says(grouped: Office) -> None:

@@ -814,6 +814,14 @@ def test_a_range_that_does_not_come_makes_the_read_incomplete(fault: Callable[[i
     assert f"cn=g,{BASE}" in caught.value.what
 
 
+def test_a_range_that_leads_nowhere_is_a_circle() -> None:
+    def fault(id_: int) -> bytes:
+        return entry(id_, f"cn=g,{BASE}", {"member;range=1500-1499": ["uid=x"]}) + done(id_, None)
+
+    with serving(ranged(4_000, 1_500, fault)) as fake, pytest.raises(SourceError, match="same values again"):
+        read_groups(source(fake, deadline="3s"))
+
+
 def test_nested_groups_are_read_once_and_not_wanted() -> None:
     def search(peer: Peer, request: Request) -> None:
         names = ["wanted", "inner"] if b"groupOfMembers" in request.body else ["wanted"]

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rosterd.core.plan import GROUP, PERSON, SEAT
-from rosterd.ledger.sqlite import SqliteLedger
 from tests.kill.company import Company
 from tests.kill.witness import Held, Journal
+
+from rosterd.core.plan import GROUP, PERSON, SEAT
+from rosterd.ledger.sqlite import SqliteLedger
 
 
 @dataclass
@@ -27,7 +28,9 @@ class Books:
     """One client's part of the ledger, keys as the sandbox writes them: `acme//p01`, a grouping's name in small."""
 
     binding: int = 0
-    people: dict[str, tuple[tuple[str, str, str, str], str, str]] = field(default_factory=dict)  # form, source, state
+    people: dict[str, tuple[tuple[str, str, str, str], str, str]] = field(
+        default_factory=dict
+    )  # form, source, state
     groups: dict[str, tuple[tuple[str, str], str, str]] = field(default_factory=dict)
     seats: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)  # source, state
     doubted: set[Any] = field(default_factory=set)  # what requests without an answer carry
@@ -60,9 +63,13 @@ def _books(database: sqlite3.Connection, binding: int) -> Books:
     )
     for *form, source, state in rows:
         books.people[f"{form[0]}//{form[1]}".lower()] = ((form[0], form[1], form[2], form[3]), source, state)
-    rows = database.execute("SELECT name, description, source, state FROM grouping WHERE binding = ?", (binding,))
+    rows = database.execute(
+        "SELECT name, description, source, state FROM grouping WHERE binding = ?", (binding,)
+    )
     books.groups = {row[0].lower(): (row[:2], row[2], row[3]) for row in rows}
-    for key, source, state in database.execute("SELECT key, source, state FROM seat WHERE binding = ?", (binding,)):
+    for key, source, state in database.execute(
+        "SELECT key, source, state FROM seat WHERE binding = ?", (binding,)
+    ):
         group, domain, logon = key.decode().split("\0")
         books.seats[group, f"{domain}//{logon}"] = (source, state)
     open_ones = "SELECT kind, records FROM batch WHERE binding = ? AND state = 'sending'"
@@ -74,7 +81,9 @@ def _books(database: sqlite3.Connection, binding: int) -> Books:
 def _carried(kind: str, records: list[Any]) -> set[Any]:
     if kind == PERSON:
         return {f"{domain}//{logon}".lower() for domain, logon in records}
-    seats = {(name.lower(), f"{domain}//{logon}".lower()) for name, people in records for domain, logon in people}
+    seats = {
+        (name.lower(), f"{domain}//{logon}".lower()) for name, people in records for domain, logon in people
+    }
     return seats | {(name.lower(), "") for name, _ in records}
 
 
@@ -121,7 +130,9 @@ def _groups(books: Books, held: Held) -> Iterator[str]:
 
 def lock_is_free(ledger: Path) -> bool:
     """Whether the run lock can be had at once (nobody is about to take it)."""
-    descriptor = os.open(ledger.with_name(f"{ledger.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(
+        ledger.with_name(f"{ledger.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -157,7 +168,11 @@ def converged(ledger: Path, journal: Journal, companies: list[Company]) -> list[
         for company in companies:
             found, held = books[company.client], journal.clients[company.client]
             listed = {(row.kind, row.shown.lower()) for row in desk.leavers(found.binding)}
-            checks = (*_wanted(company, found, held), *_left(company, found, held, listed), *_calm(company, found))
+            checks = (
+                *_wanted(company, found, held),
+                *_left(company, found, held, listed),
+                *_calm(company, found),
+            )
             wrong += [f"{company.client}: {what}" for what in checks]
     finally:
         desk.close()

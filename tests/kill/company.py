@@ -137,7 +137,7 @@ def changed(company: Company, dice: random.Random, version: int, before: Company
 def _one_change(company: Company, dice: random.Random, version: int) -> None:
     logon = dice.choice([ANCHOR, *STEADY, *STEADY, *FLAKY, *NEVER])
     group = dice.choice(GROUPS)
-    text, members = company.groups[group]
+    _, members = company.groups[group]
     match dice.randrange(9):
         case 0 if logon != ANCHOR:
             company.people.pop(logon, None)

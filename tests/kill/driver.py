@@ -21,16 +21,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import apsw
+from tests.kill import mutants
+from tests.kill.checks import after_kill, converged
+from tests.kill.company import ANCHOR, GROUPS, STEADY, Company, changed, form_of, founded, settings
+from tests.kill.witness import Target
 
 from rosterd import assemble, log
 from rosterd.once import Wish, run_once
 from rosterd.run import Tools, run_customer
 from rosterd.settings import load
 from rosterd.sources import csv as _csv  # imported here, not in every fork
-from tests.kill import mutants
-from tests.kill.checks import after_kill, converged
-from tests.kill.company import ANCHOR, GROUPS, STEADY, Company, changed, form_of, founded, settings
-from tests.kill.witness import Target
 
 CALM = 12  # rounds between two whole runs
 WEEK = 8 * 86_400.0  # seconds: refused records are tried again after 7 days
@@ -137,7 +137,9 @@ class Rounds:
         if code not in ENDS:
             self.wrong.append(f"round {self.rounds}: the whole run ended with {code}")
         journal = self.target.settled()
-        self.note(WHOLE, [*after_kill(self.ledger, journal), *converged(self.ledger, journal, self.companies)])
+        self.note(
+            WHOLE, [*after_kill(self.ledger, journal), *converged(self.ledger, journal, self.companies)]
+        )
         sent = self.target.requests()
         _, code = self.run(WHOLE)
         if code != 0 or self.target.requests() != sent:
@@ -168,7 +170,10 @@ class Rounds:
         code = 99
         try:
             clock = self._set(kill)
-            work: dict[str, Callable[[Wish], int]] = {"": self.whole, **dict.fromkeys(mutants.KINDS, self._wrong)}
+            work: dict[str, Callable[[Wish], int]] = {
+                "": self.whole,
+                **dict.fromkeys(mutants.KINDS, self._wrong),
+            }
             code = work[self.mutant](Wish(clock=lambda: clock() or time.time() + self.offset))
         except BaseException:
             traceback.print_exc()
@@ -195,7 +200,9 @@ class Rounds:
         document = run_once(self.settings, wish, log.configure("console", -1))
         if document["exit_code"] not in ENDS or os.environ.get("KILL_TALK"):
             sys.stderr.write(json.dumps(document) + "\n")
-            sys.stderr.write(f"round {self.rounds}: {[c['reason'] for c in document['customers'].values()]}\n")
+            sys.stderr.write(
+                f"round {self.rounds}: {[c['reason'] for c in document['customers'].values()]}\n"
+            )
         return int(document["exit_code"])
 
     def _wrong(self, wish: Wish) -> int:

@@ -50,7 +50,9 @@ class Eager:
                 "INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?, ?, 'hr', '', '', 'active', 0)",
                 [(self._binding, *person) for person in people],
             )
-            connection.execute("UPDATE batch SET state = 'acknowledged', records = NULL WHERE state = 'sending'")
+            connection.execute(
+                "UPDATE batch SET state = 'acknowledged', records = NULL WHERE state = 'sending'"
+            )
         connection.close()
         answer: Answer = self._target.upsert_people(people)
         return answer
@@ -71,5 +73,3 @@ def planted(
     if kind != "eager":
         return ledger, orbix.target
     return ledger, lambda client: Eager(orbix.target(client), settings, ledger.binding(client).id)
-
-

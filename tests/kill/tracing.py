@@ -18,15 +18,17 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
+
+from tests.kill.checks import after_kill, converged
+from tests.kill.company import ANCHOR, Company, form_of
+from tests.kill.driver import WHOLE, Rounds
 
 from rosterd.errors import LedgerError
 from rosterd.ledger import store
 from rosterd.once import Wish
-from tests.kill.checks import after_kill, converged
-from tests.kill.company import ANCHOR, Company, form_of
-from tests.kill.driver import WHOLE, Rounds
 
 FILES = (
     "write,writev,pwrite64,pwritev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,"
@@ -48,7 +50,9 @@ def traced(work: Callable[[], int], options: list[str]) -> int:
         _wait_and_work(work, reader)
     os.close(reader)
     strace = subprocess.Popen(
-        ["strace", "-f", "-qq", "-p", str(process), *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ["strace", "-f", "-qq", "-p", str(process), *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     try:
         _attached(process, strace)
@@ -111,7 +115,9 @@ def runs(directory: Path, calls: str) -> tuple[int, list[str]]:
             rounds.note(WHOLE._replace(after=number), after_kill(rounds.ledger, journal))
             rounds.companies = [small(1)]
             rounds.run(WHOLE)
-            rounds.note(WHOLE._replace(after=number), converged(rounds.ledger, rounds.target.settled(), [small(1)]))
+            rounds.note(
+                WHOLE._replace(after=number), converged(rounds.ledger, rounds.target.settled(), [small(1)])
+            )
             if not died or rounds.wrong:
                 return number - 1, rounds.wrong
         return MOST, ["it never survived"]
@@ -125,7 +131,7 @@ def creation(directory: Path) -> tuple[int, list[str]]:
     for number in range(1, MOST):
         path = directory / str(number) / "ledger.db"
         path.parent.mkdir(mode=0o700)
-        died = killed_at(lambda path=path: start(path), f"{FILES},{OPENS}", number)
+        died = killed_at(partial(start, path), f"{FILES},{OPENS}", number)
         try:
             start(path)
         except LedgerError as error:
@@ -171,7 +177,7 @@ def migration(directory: Path) -> tuple[int, list[str]]:
         path = directory / str(number) / "ledger.db"
         path.parent.mkdir(mode=0o700)
         filled(path)
-        died = killed_at(lambda path=path: start(path, 3), f"{FILES},{OPENS}", number)
+        died = killed_at(partial(start, path, 3), f"{FILES},{OPENS}", number)
         kept = path.with_name("ledger.db.v1")
         version = store.inspect(path, 3)
         if version not in (1, 3):
@@ -194,7 +200,7 @@ def backing_up(directory: Path) -> tuple[int, list[str]]:
             place.unlink(missing_ok=True)
         filled(path)
         copy.write_bytes(b"an older copy")
-        died = killed_at(lambda: back_up(path, copy), f"{FILES},{OPENS}", number)
+        died = killed_at(partial(back_up, path, copy), f"{FILES},{OPENS}", number)
         if copy.read_bytes() != b"an older copy" and people(copy, 1) != 300:
             wrong.append(f"call {number}: the copy is not whole")
         if people(path, 1) != 300:
@@ -219,7 +225,9 @@ def logged(directory: Path) -> tuple[int, list[str]]:
         rounds.companies = [small(2)]
         rounds.write()
         wanted = "trace=fsync,fdatasync,pwrite64,sendto,sendmsg,recvfrom,recvmsg"
-        code = traced(lambda: rounds.whole(Wish()), ["-y", "-s", "300", "-o", str(directory / "log"), "-e", wanted])
+        code = traced(
+            lambda: rounds.whole(Wish()), ["-y", "-s", "5000", "-o", str(directory / "log"), "-e", wanted]
+        )
         return code, [] if code in (0, 3) else [f"the run ended with {code}"]
     finally:
         rounds.target.close()

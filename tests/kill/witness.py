@@ -12,11 +12,11 @@ import signal
 import struct
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from rosterd.sandbox import Switches, World, serve
 from rosterd.sandbox.rules import Event
@@ -114,23 +114,23 @@ class Target:
         os.close(writer)
         with os.fdopen(reader, encoding="ascii") as file:
             self.base_url, self.token_url = file.readline().split()
-        self.url = self.token_url.rpartition("/connect/")[0]
-        self._port = f"{int(self.url.rpartition(':')[2]):04X}"
+        self.port = int(self.token_url.removesuffix("/connect/token").rpartition(":")[2])
         self.journal = Journal(journal)
         self.faults()
 
-    def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
+    def ask(self, path: str, body: object = None, method: str = "GET") -> Any:
         """Asks the sandbox's own pages."""
         data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(f"{self.url}/_sandbox/{path}", data, method=method), timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, f"/_sandbox/{path}", data)
+            return json.loads(connection.getresponse().read() or b"null")
 
     def faults(self, *flaky: str) -> None:
         """Sets the standing faults, and refuses the logons given (globs) besides."""
-        self.ask("faults", method="DELETE")
+        self.ask("faults", None, "DELETE")
         refused = [{"kind": "refuse", "logon": logon, "message": "No."} for logon in [*flaky, "never*"]]
         large = [{"kind": "too_large", "path": path, "bytes": size} for path, size in LARGE.items()]
-        self.ask("faults", [*refused, *large])
+        self.ask("faults", [*refused, *large], "POST")
 
     def requests(self) -> int:
         """How many API requests came so far, those for tokens left out."""
@@ -147,7 +147,7 @@ class Target:
 
     def _connected(self) -> bool:
         rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-        return any(row[1].endswith(f":{self._port}") and row[3] in OPEN for row in rows)
+        return any(row[1].endswith(f":{self.port:04X}") and row[3] in OPEN for row in rows)
 
     def close(self) -> None:
         os.kill(self.process, signal.SIGKILL)

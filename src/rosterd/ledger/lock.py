@@ -20,7 +20,7 @@ class RunLock:
     """Holds `PATH.lock` until closed. Raises LockedError (exit 7) at once when another process holds it."""
 
     def __init__(self, ledger: Path, command: str) -> None:
-        self._command = command
+        self._command = "".join(c if c.isascii() and c.isprintable() else "?" for c in command)[:120]
         path = ledger.with_name(ledger.name + ".lock")
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -33,7 +33,7 @@ class RunLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = self._read()
+            holder = _read(self._descriptor)
             os.close(self._descriptor)
             who = f"process {holder.get('pid', '?')} ({holder.get('command', 'rosterd')})"
             raise LockedError(
@@ -41,14 +41,20 @@ class RunLock:
                 where=str(ledger),
                 hint="wait for it to end; `rosterd status` shows what it does",
             ) from error
-        seen = self._read()
+        seen = _read(self._descriptor)
         self.lineage = str(seen.get("lineage", ""))
-        self.serial = int(str(seen.get("serial", 0)))
+        self.serial, self.rest = _number(seen, "serial"), _number(seen, "rest")
+        self.note(self.lineage, self.serial)
+
+    def rested(self, serial: int) -> None:
+        """Remembers what the main file has reached; what the ledger was last seen at stays as it was."""
+        self.rest = serial
         self.note(self.lineage, self.serial)
 
     def note(self, lineage: str, serial: int) -> None:
         """Remembers what the ledger was last seen at. Not synced: it must survive the process, not the power."""
         record = {"pid": os.getpid(), "command": self._command, "lineage": lineage, "serial": serial}
+        record |= {"rest": self.rest}
         try:
             os.pwrite(self._descriptor, json.dumps(record).encode().ljust(_SIZE - 1) + b"\n", 0)
         except OSError as error:
@@ -56,12 +62,32 @@ class RunLock:
                 f"cannot be written: {error.strerror}", where="the ledger's lock file"
             ) from error
 
-    def _read(self) -> dict[str, object]:
-        try:
-            found = json.loads(os.pread(self._descriptor, _SIZE, 0) or b"{}")
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
-
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def rest_of(ledger: Path) -> int:
+    """The serial that the ledger's main file was last known to have reached; 0 when nothing is known."""
+    try:
+        descriptor = os.open(
+            ledger.with_name(ledger.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        )
+    except OSError:
+        return 0
+    try:
+        return _number(_read(descriptor), "rest")
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> dict[str, object]:
+    try:
+        found = json.loads(os.pread(descriptor, _SIZE, 0) or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(record: dict[str, object], name: str) -> int:
+    value = record.get(name)
+    return value if isinstance(value, int) else 0

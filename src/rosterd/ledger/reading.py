@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from rosterd.core.people import Known, Person
 from rosterd.ledger import store
-from rosterd.ledger.lock import RunLock
+from rosterd.ledger.lock import RunLock, rest_of
 
 PAGE = 4_096  # rows a read transaction
 
@@ -37,9 +37,13 @@ class Reader:
     def __init__(self, path: Path, base_url: str, tenant: str, lock: RunLock | None = None) -> None:
         self.path = path
         self._lock = lock
-        self._db = store.open_store(path, base_url, tenant)
-        meta = self.meta()
-        self.lineage, self._serial = meta["lineage"], int(meta["serial"])
+        self._db = store.open_store(path, base_url, tenant, rest=rest_of(path))
+        with store.explained(path):
+            meta = {"lineage": "", "serial": ""} | self.meta()
+            self.lineage, self._serial = meta["lineage"], int(meta["serial"])
+            if lock is not None:
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                lock.rested(store.resting_serial(path) or 0)
         self.notices: list[str] = []
 
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 Keys are BLOBs compared as bytes (see core.people). Every table that speaks of a customer starts with its
 binding: (base URL, tenant, client), never the customer's local name. Rows are clustered by key, so a run
-reads them in the order of the merge and acknowledgements write neighbouring pages.
+reads them in the order of the merge and acknowledgements write neighbouring pages. STRICT, so that a damaged
+value of another type is found by the check at the start.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ VERSION = 1
 
 TABLES = """
 -- lineage (random, for life), serial (grows with every write), base_url, tenant, copy (set in backups), checked
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 -- One Orbix client. approved: a first delivery was let go; delivered: a run has ended 0 or 3.
 CREATE TABLE binding (
@@ -22,32 +23,32 @@ CREATE TABLE binding (
   seats_active INTEGER NOT NULL DEFAULT 0,
   people_size INTEGER, groups_size INTEGER,            -- request sizes learnt from 413 answers
   paused_at REAL, paused_why TEXT
-);
+) STRICT;
 
 -- state: active, doubt, tried, left, removed (see core.people); run: the run that wrote the row.
 CREATE TABLE person (
   binding INTEGER NOT NULL, key BLOB NOT NULL, domain TEXT NOT NULL, logon TEXT NOT NULL,
   name TEXT NOT NULL, email TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, dn TEXT NOT NULL,
   state TEXT NOT NULL, run INTEGER NOT NULL, PRIMARY KEY (binding, key)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE grouping (
   binding INTEGER NOT NULL, key BLOB NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
   source TEXT NOT NULL, id TEXT NOT NULL, dn TEXT NOT NULL,
   state TEXT NOT NULL, run INTEGER NOT NULL, PRIMARY KEY (binding, key)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 -- key: the grouping's key, NUL, the person's key
 CREATE TABLE seat (
   binding INTEGER NOT NULL, key BLOB NOT NULL, source TEXT NOT NULL,
   state TEXT NOT NULL, run INTEGER NOT NULL, PRIMARY KEY (binding, key)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 -- Raw membership as the sources spell it: kept so that a change of one entry can be resolved to seats later.
 CREATE TABLE edge (
   binding INTEGER NOT NULL, ref TEXT NOT NULL, handle BLOB NOT NULL, source TEXT NOT NULL,
   PRIMARY KEY (binding, ref, handle, source)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 -- Refused and set-aside records. content: what was refused, in the plan's canonical form; told: a run that
 -- ended 0 or 3 has reported it.
@@ -55,34 +56,34 @@ CREATE TABLE problem (
   binding INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, bucket TEXT NOT NULL, shown TEXT NOT NULL,
   reason TEXT NOT NULL, content TEXT NOT NULL, since REAL NOT NULL, tried REAL NOT NULL,
   told INTEGER NOT NULL, PRIMARY KEY (binding, kind, key)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 -- What a record was before a delivery changed it, and every refusal: with the current row, its whole history.
 CREATE TABLE history (
   binding INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, run INTEGER NOT NULL, seq INTEGER NOT NULL,
   change TEXT NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (binding, kind, key, run, seq)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 -- Held plans, change by change. approved/expires: times, NULL until somebody approves.
 CREATE TABLE plan (
   id INTEGER PRIMARY KEY, binding INTEGER NOT NULL, digest TEXT NOT NULL, made REAL NOT NULL, reasons TEXT NOT NULL,
   counts TEXT NOT NULL, pilot INTEGER NOT NULL, approved REAL, expires REAL, UNIQUE (binding, digest)
-);
+) STRICT;
 CREATE TABLE plan_change (
   plan INTEGER NOT NULL, kind TEXT NOT NULL, key BLOB NOT NULL, change TEXT NOT NULL, PRIMARY KEY (plan, kind, key)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 -- Requests. state: sending, acknowledged, failed, in doubt; records: what it carries, while that is open.
 CREATE TABLE batch (
   id INTEGER PRIMARY KEY, binding INTEGER NOT NULL, run INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
   count INTEGER NOT NULL, records TEXT, started REAL NOT NULL, ended REAL, answer TEXT
-);
+) STRICT;
 CREATE INDEX batch_open ON batch (state) WHERE state = 'sending';
 
 CREATE TABLE run (
   id INTEGER PRIMARY KEY, binding INTEGER NOT NULL, started REAL NOT NULL, ended REAL,
   outcome TEXT, exit_code INTEGER, reason TEXT, document TEXT
-);
+) STRICT;
 CREATE INDEX run_of ON run (binding, id);
 """
 

@@ -27,8 +27,9 @@ class SqliteLedger(Desk):
     def prepare(self, now: float) -> None:
         """Before a run: proves the ledger can be written, and draws the conclusions of what happened to it."""
         meta = self.meta()
-        if now - float(meta.get("checked", "0")) > RECHECK or now < float(meta.get("checked", "0")):
-            with store.explained(self.path):
+        with store.explained(self.path):
+            checked = float(meta.get("checked", "0"))
+            if not checked <= now <= checked + RECHECK:
                 store.quick_check(self._db, self.path)
         lock = self._lock
         older = lock is not None and lock.lineage == self.lineage and lock.serial > self._serial

@@ -9,8 +9,9 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import apsw
 
@@ -28,7 +29,7 @@ def explained(path: Path) -> Iterator[None]:
     """Turns what SQLite says into a LedgerError with the next step."""
     try:
         yield
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except (apsw.CorruptError, apsw.NotADBError, ValueError) as error:  # ValueError: text that is none
         raise LedgerError(f"the ledger is damaged: {error}", where=str(path), hint=_KEEP) from error
     except apsw.FullError as error:
         raise LedgerError(
@@ -58,19 +59,57 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
     return connection
 
 
+def resting_serial(path: Path) -> int | None:
+    """The serial in the main file alone, whatever its journal (-wal) says; None when it cannot be read."""
+    place = f"file:{quote(str(path.absolute()))}?immutable=1"
+    try:
+        with closing(apsw.Connection(place, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as alone:
+            for (value,) in alone.execute("SELECT value FROM meta WHERE name = 'serial'"):
+                return int(value)
+    except (apsw.Error, ValueError):
+        pass
+    return None
+
+
+def _own_journal(path: Path, rest: int) -> None:
+    """A journal of the file that a copy was put in the place of would be mixed into the copy: refuse both."""
+    wal = path.with_name(f"{path.name}-wal")
+    if not wal.exists() or not wal.stat().st_size:
+        return
+    with path.open("rb") as file:
+        copied = (
+            file.read(19)[18:] == b"\1"
+        )  # backups are no WAL files (sqlite.org/fileformat.html, offset 18)
+    serial = resting_serial(path)
+    if copied or (serial is not None and serial < rest):
+        raise LedgerError(
+            "is an older copy, and beside it lies the journal of the file it replaced",
+            where=str(path),
+            hint=f"remove {wal.name} and {path.name}-shm, then everything is compared and sent again",
+        )
+
+
 def open_store(
-    path: Path, base_url: str, tenant: str, *, version: int = VERSION, migrations: Sequence[str] = MIGRATIONS
-) -> apsw.Connection:
-    """Opens the ledger of (base URL, tenant), making or migrating it when needed."""
+    path: Path, base_url: str, tenant: str, *, version: int = VERSION, migrations: Sequence[str] = MIGRATIONS,
+    rest: int = 0,
+) -> apsw.Connection:  # fmt: skip
+    """Opens the ledger of (base URL, tenant), making or migrating it when needed.
+
+    `rest`: the serial that its main file was last known to have reached.
+    """
     with explained(path):
         if not os.path.lexists(path):
             _create(path, base_url, tenant)
-        found = inspect(path, version)
+        inspect(path, version)
+        _own_journal(path, rest)
         connection = connect(path)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             if path.stat().st_size <= 16 * 2**20:
                 quick_check(connection, path)
+            found = _known(
+                path, int(connection.pragma("user_version")), version
+            )  # of the -wal file, if it has one
             if found < version:
                 migrate(connection, path, found, version, migrations)
             _same_target(connection, path, base_url, tenant)
@@ -131,13 +170,7 @@ def inspect(path: Path, version: int = VERSION) -> int:
         raise LedgerError(
             "is a database of another program", where=str(path), hint="name another file in [ledger] url"
         )
-    found = int.from_bytes(header[60:64])
-    if not 1 <= found <= version:
-        raise LedgerError(
-            f"was written by a newer rosterd (ledger version {found}, this one knows {version})",
-            where=str(path),
-            hint="run the newer version, or name another file in [ledger] url",
-        )
+    found = _known(path, int.from_bytes(header[60:64]), version)
     page = int.from_bytes(header[16:18]) or 1
     whole = int.from_bytes(header[28:32]) * (65_536 if page == 1 else page)
     wal = path.with_name(path.name + "-wal")
@@ -148,6 +181,17 @@ def inspect(path: Path, version: int = VERSION) -> int:
     ):
         raise LedgerError(
             f"is cut short ({status.st_size:,} of {whole:,} bytes)", where=str(path), hint=_KEEP
+        )
+    return found
+
+
+def _known(path: Path, found: int, version: int) -> int:
+    """The version found, when it is one that this rosterd knows."""
+    if not 1 <= found <= version:
+        raise LedgerError(
+            f"was written by a newer rosterd (ledger version {found}, this one knows {version})",
+            where=str(path),
+            hint="run the newer version, or name another file in [ledger] url",
         )
     return found
 

@@ -11,6 +11,7 @@ import csv
 import io
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -93,6 +94,7 @@ class CsvFeed:
         self._lines = 0
         self._entries = 0
         self._warnings: list[str] = []
+        self._proven = False
         try:
             with _explained(file, where, self._encoding):
                 first = self._text.readline()
@@ -110,7 +112,7 @@ class CsvFeed:
         try:
             with _explained(self._file, self._where, self._encoding) as position:
                 reader = csv.reader(self._text, delimiter=self._separator, strict=True)
-                position.reader = reader
+                position.reader, position.separator = reader, self._separator
                 last: Sequence[str] = ()
                 while rows := list(islice(reader, ROWS)):
                     if self._stop.is_set():
@@ -120,6 +122,7 @@ class CsvFeed:
                     if batch.rows:
                         yield batch
             self._check_end(last)
+            self._proven = True
         finally:
             self._text.close()
 
@@ -163,6 +166,8 @@ class CsvFeed:
             self._warnings.append(f"{self._where}: the last line has no line end; is the export complete?")
 
     def proof(self) -> Proof:
+        if not self._proven:
+            raise RuntimeError("the read has not ended")
         detail = f"{self._file.path.name}, {self._entries:,} rows, unchanged while it was read"
         return Proof(self._entries, 1, detail, tuple(self._warnings))
 
@@ -190,7 +195,10 @@ def _header(
             ) from error
 
     def fitness(sep: str) -> tuple[int, int]:
-        names = columns(sep)
+        try:
+            names = columns(sep)
+        except SourceError:  # quoted names are broken up by the wrong separator
+            return -1, 0
         return len(wanted & {name.casefold() for name in names}), len(names)
 
     best = separator or max(SEPARATORS, key=fitness)
@@ -204,7 +212,11 @@ def _header(
             f'line 1: the column "{double[0]}" appears twice', where=where, hint="rename one of them"
         )
     if len(names) > MAX_COLUMNS:
-        raise SourceError(f"line 1: {len(names)} columns, more than {MAX_COLUMNS}", where=where)
+        raise SourceError(
+            f"line 1: {len(names)} columns, more than {MAX_COLUMNS}",
+            where=where,
+            hint="leave out what no template needs",
+        )
     missing = sorted(wanted - set(folded))
     if missing:
         found = ", ".join(f'"{name}"' for name in names if name)
@@ -226,13 +238,14 @@ class _explained:
     def __init__(self, file: DataFile, where: str, encoding: str) -> None:
         self._file, self._where, self._encoding = file, where, encoding
         self.reader: _Reader | None = None
+        self.separator = ","
 
     def __enter__(self) -> _explained:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, csv.Error):
-            line = 1 + (self.reader.line_num if self.reader else 0)
+            line = _first_line(self._file.path, self._encoding, self.separator) if self.reader else 1
             raise SourceError(
                 f"line {line}: {_reason(error)}", where=self._where, hint=_hint(error)
             ) from error
@@ -240,6 +253,17 @@ class _explained:
             raise encoding_error(self._file.path, self._where, self._encoding) from error
         if isinstance(error, OSError):
             raise SourceError(f"cannot be read: {error.strerror}", where=self._where) from error
+
+
+def _first_line(path: Path, encoding: str, separator: str) -> int:
+    """The line where the first record that cannot be read starts: a second, slow pass, only for the message."""
+    with path.open(encoding=encoding, errors="replace", newline="") as text:
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        line = 1
+        with suppress(csv.Error):
+            for _ in reader:
+                line = reader.line_num + 1
+    return line
 
 
 def _reason(error: csv.Error) -> str:

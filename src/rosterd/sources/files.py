@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import stat
 import threading
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from rosterd.errors import SourceError, Stopped
 
 MAX_FILE = 256 * 2**20  # bytes
+MAX_LINE = 65_536  # bytes
+_WINDOW = MAX_LINE // 2  # every longer line covers one such stretch of the file
 STILL_WRITTEN = 60.0  # seconds after which a file that keeps changing is given up
 
 
@@ -75,12 +78,13 @@ def _open_regular(path: Path, where: str) -> int:
 
 
 class Checked(io.RawIOBase):
-    """The raw file: counts bytes, remembers the last one, and stops at a NUL byte, which no text file has."""
+    """The raw file: counts bytes, remembers the last one, stops at a NUL byte (no text has one) and at an endless line."""
 
     def __init__(self, descriptor: int, where: str, encoding: str) -> None:
         self._descriptor = descriptor
         self._where = where
         self._wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+        self._open = 0  # bytes since the last line end
         self.total = 0
         self.last = b""
 
@@ -92,15 +96,39 @@ class Checked(io.RawIOBase):
         data = os.read(self._descriptor, len(view))
         if not self._wide and (self.total == 0 or b"\0" in data):
             _refuse_wide(data, self.total, self._where)
+        self._cap_lines(data)
         view[: len(data)] = data
         self.total += len(data)
         self.last = data[-1:] or self.last
         return len(data)
 
+    def _cap_lines(self, data: bytes) -> None:
+        windows = range(0, len(data), _WINDOW)
+        if any(not _has_end(data, start, start + _WINDOW) for start in windows):
+            start = -self._open
+            for end in [*(found.start() for found in _LINE_END.finditer(data)), len(data)]:
+                if end - start > MAX_LINE:
+                    before = os.pread(self._descriptor, self.total + max(start, 0), 0)
+                    raise SourceError(
+                        f"line {1 + len(_LINE_END.findall(before))}: has more than {MAX_LINE:,} bytes",
+                        where=self._where,
+                        hint="is this the right file, and a line of it a record?",
+                    )
+                start = end
+        last = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._open = len(data) - 1 - last if last >= 0 else self._open + len(data)
+
     def close(self) -> None:
         if not self.closed:
             os.close(self._descriptor)
         super().close()
+
+
+_LINE_END = re.compile(rb"\r\n?|\n")
+
+
+def _has_end(data: bytes, start: int, stop: int) -> bool:
+    return data.find(b"\n", start, stop) >= 0 or data.find(b"\r", start, stop) >= 0
 
 
 def _refuse_wide(data: bytes, offset: int, where: str) -> None:
