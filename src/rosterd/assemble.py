@@ -14,6 +14,7 @@ from typing import Any, assert_never
 
 from rosterd.core.doors import Source
 from rosterd.core.guard import Guards, Limit
+from rosterd.errors import LedgerError
 from rosterd.gather import SourcePlan
 from rosterd.grouping import GroupPlan
 from rosterd.ledger.lock import RunLock
@@ -28,7 +29,11 @@ from rosterd.sources.settings import CsvSettings, LdapSettings
 def open_ledger(settings: Settings, *, locked: bool) -> tuple[SqliteLedger, RunLock | None]:
     """The ledger, with the run lock or without. Raises LedgerError or, at once, LockedError."""
     path = settings.ledger.path
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        what, hint = f"its directory cannot be made: {error.strerror}", "check ledger.url in the settings"
+        raise LedgerError(what, where=str(path), hint=hint) from error
     lock = RunLock(path, _command()) if locked else None
     try:
         return SqliteLedger(path, settings.orbix.base_url, settings.orbix.tenant, lock), lock

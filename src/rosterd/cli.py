@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rosterd import __version__
-from rosterd.options import Common, Config, LogFormat, Quiet, Verbose, before, verb
+from rosterd.options import Common, Config, LogFormat, Quiet, Verbose, before, standard_streams, verb
 
 EPILOG = (
     "Exit codes: 0 done. 1 unexpected error (a defect). 2 usage or settings. 3 done, but records were newly refused "
@@ -278,4 +278,5 @@ def main() -> None:
     gc.set_threshold(
         50_000, 20, 50
     )  # a run makes millions of short-lived tuples; the default looks at them in vain
+    standard_streams()
     app(prog_name="rosterd")

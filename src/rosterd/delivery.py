@@ -35,6 +35,7 @@ def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing
     if delivery.mismatch:
         raise TargetError(
             f"response_mismatch: an answer names records that were not sent: {delivery.mismatch}",
+            where=delivery.where,
             hint="what that request carried is in doubt and goes again with the next run; tell the vendor",
             maybe_applied=True,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -135,6 +135,11 @@ class Plan:
         if bucket == "set_aside":
             self.reasons[bucket][reason] += 1
 
+    def drop(self, terms: Terms, kind: str, keys: Iterable[bytes]) -> None:
+        """Refusals that no longer stand; those of a source that could not be read are left alone."""
+        if not terms.frozen:
+            self.dropped.add([(key, kind, key) for key in keys])
+
     def dropped_rows(self) -> Iterator[tuple[bytes, str, bytes]]:
         for chunk in merged([self.dropped]):
             yield from chunk
@@ -159,12 +164,21 @@ class Judge:
     def __init__(self, terms: Terms, ledger: PlanningLedger, kind: str) -> None:
         self._terms, self._ledger, self._kind = terms, ledger, kind
         self._refusals = ledger.has_refusals(terms.binding)
+        self._low = b""
         self._approvals = ledger.has_approvals(terms.binding, terms.now)
 
     def refused(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[str, str, float]]:
+        """Standing refusals from where the last call ended up to the last of these keys; called in key order."""
         if not self._refusals or not keys:
             return {}
-        return self._ledger.refusals(self._terms.binding, self._kind, keys[0], keys[-1])
+        low, self._low = self._low, keys[-1] + b"\0"
+        return self._ledger.refusals(self._terms.binding, self._kind, low, keys[-1])
+
+    def rest(self) -> list[bytes]:
+        """Keys of refusals beyond the last key asked for."""
+        if not self._refusals:
+            return []
+        return sorted(self._ledger.refusals(self._terms.binding, self._kind, self._low, b"\xff" * 8))
 
     def marked(self, changes: list[Change]) -> list[tuple[Change, bool]]:
         """Each change with whether an approval covers exactly it."""

@@ -7,6 +7,7 @@ already (a few of them by chance); a second pass, over the sorted people, looks 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from rosterd.core.people import ACTIVE, Wanted, fold
@@ -16,6 +17,18 @@ _FIRST: Final = 1 << 19  # slots of the first table
 _REST: Final = (
     1 << 22
 )  # slots of the larger one: 4 MiB; a million people leave some 50,000 candidates by chance
+
+
+NAMED: Final = 5  # people who are named of those who share an address
+
+
+@dataclass
+class Share:
+    """Who has one address: how many, and the first of them as shown."""
+
+    email: str
+    count: int = 0
+    first: list[str] = field(default_factory=list)
 
 
 class SharedEmails:
@@ -36,19 +49,15 @@ class SharedEmails:
         if self._rest is not None:
             self.candidates.update(_taken(self._rest, marks, mark_them=True))
 
-    def shared(self, chunks: Iterable[list[Wanted]]) -> dict[str, list[str]]:
-        """Folded address -> the people (as shown) who have it, where they are two or more."""
-        found: dict[str, list[str]] = {}
-        for chunk in chunks if self.candidates else ():
-            self.look(chunk, found)
-        return {email: people for email, people in found.items() if len(people) > 1}
-
-    def look(self, chunk: list[Wanted], found: dict[str, list[str]]) -> None:
-        """Notes the candidates of one chunk."""
+    def look(self, chunk: Iterable[Wanted], found: dict[str, Share]) -> None:
+        """Notes the candidates among one record per person."""
         candidates = self.candidates
-        for person in chunk:
-            if person[4] and hash(person[4].lower()) in candidates and person[8] == ACTIVE:
-                found.setdefault(fold(person[4]), []).append(f"{person[1]}//{person[2]}")
+        for person in [p for p in chunk if p[4] and hash(p[4].lower()) in candidates] if candidates else ():
+            if person[8] == ACTIVE:
+                share = found.setdefault(fold(person[4]), Share(person[4]))
+                share.count += 1
+                if share.count <= NAMED:
+                    share.first.append(f"{person[1]}//{person[2]}")
 
 
 def _taken(table: bytearray, marks: list[int], *, mark_them: bool) -> list[int]:

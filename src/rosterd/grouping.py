@@ -165,7 +165,10 @@ class GroupMapper:
         reason = failed or unfit(name)
         key = fold(name).encode("utf-8", "replace").replace(b"\0", b"?")
         if not name:
-            key = b"\xfe" + f"{self._plan.source} {place}".encode("utf-8", "replace")
+            # Without its line number, which moves; a directory's DN stays.
+            key = b"\xfe" + f"{self._plan.source} {'' if isinstance(place, int) else place}".encode(
+                "utf-8", "replace"
+            )
         if not description.isprintable():
             description = " ".join(
                 "".join(char if char.isprintable() else " " for char in description).split()

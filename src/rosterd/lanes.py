@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol, TypeVar
 
 from rosterd.core.outcome import Answer
-from rosterd.errors import RosterdError, Stopped
+from rosterd.errors import RosterdError, Stopped, TargetError
 
 
 class Sendable(Protocol):
@@ -47,7 +47,12 @@ def drive(requests: Iterator[S], lanes: int, stop: threading.Event) -> None:
                 if request is None:
                     break
                 request.begin()
-                flying[pool.submit(request.send)] = request
+                try:
+                    flying[pool.submit(request.send)] = request
+                except RuntimeError as full:  # the machine gives no more threads
+                    what = f"a request could not be started: {full}"
+                    problem = TargetError(what, hint="raise the limit of processes")
+                    request.fail(problem)
             if not flying:
                 break
             done, _ = wait(flying, return_when=FIRST_COMPLETED)

@@ -18,11 +18,9 @@ from anyascii import anyascii
 
 from rosterd.cleaning import EMAIL, EMAILS, MAX_NAME, Problems, clean
 from rosterd.core.doors import Batch, Cell
-from rosterd.core.people import ACTIVE, Wanted, fold, ref_key, ref_logon, sort_key
+from rosterd.core.people import ACTIVE, NO_KEY, Wanted, fold, ref_key, ref_logon, sort_key
 from rosterd.people_rules import PeoplePlan
 from rosterd.templates import Template, TemplateError, condition, getter, quick_column
-
-NO_KEY = b"\xff"  # first byte of the stand-in key of an entry without logon or domain
 
 
 class PeopleMapper:
@@ -182,7 +180,10 @@ class PeopleMapper:
         return out
 
     def _emails(self, texts: list[str], problems: Problems) -> list[str]:
-        if EMAILS.fullmatch("\n".join(texts)):
+        joined = "\n".join(texts)
+        if (
+            EMAILS.fullmatch(joined) and joined.count("\n") == len(texts) - 1
+        ):  # none has a line break of its own
             return texts
         texts = list(texts)
         for i, text in enumerate(texts):

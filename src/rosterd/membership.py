@@ -11,6 +11,7 @@ from rosterd.core.merge import align
 from rosterd.core.people import (
     ACTIVE,
     ASIDE,
+    NO_KEY,
     NUL,
     OUT,
     Known,
@@ -40,6 +41,8 @@ def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[
     for key, domain, logon, _, _, source, _, dn, state, _, _, refs in people:
         shown = f"{domain}//{logon}"
         fate = REFUSED if key in refused else state
+        if key[:1] == NO_KEY:
+            key = key.rpartition(NUL)[0]
         if refs:
             out += [(ref, key, fate, shown) for ref in refs.split("\0")]
         elif dn and "d" in kinds:

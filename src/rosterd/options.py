@@ -8,6 +8,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -90,17 +91,23 @@ def _guarded(work: Callable[[], int]) -> int:
         return work()
     except RosterdError as error:
         return complain(error)
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader has gone: nothing to tell it
-        return 0
 
 
 def complain(error: RosterdError) -> int:
     """What happened, where, and what to do next, on stderr; gives the exit code."""
     where = f"{error.where}: " if error.where else ""
-    typer.echo(f"rosterd: {where}{error.what}", err=True)
-    if error.hint:
-        typer.echo(f"  next: {error.hint}", err=True)
+    lines = [f"rosterd: {where}{error.what}"] + ([f"  next: {error.hint}"] if error.hint else [])
+    with suppress(OSError):  # stderr may be full: the code says it as well
+        typer.echo("\n".join(lines), err=True)
     return error.exit_code
+
+
+def standard_streams() -> None:
+    """Opens what the caller closed: a file must never get the number of stdout or stderr."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - as above

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rosterd.errors import SettingsError
-from rosterd.templates import Template, is_expression, parse
+from rosterd.templates import Template, is_expression, parse, parse_condition
 
 
 class PeopleRules(Protocol):
@@ -62,9 +62,9 @@ class PeoplePlan:
         self.expressions = [text for text in rules.exclude if is_expression(text)]
         self.globs = [text for text in rules.exclude if not is_expression(text)]
         self.disabled = rules.disabled if is_expression(rules.disabled) else None
-        conditions = [parse(text, f"{where}.exclude") for text in self.expressions]
+        conditions = [parse_condition(text, f"{where}.exclude") for text in self.expressions]
         if self.disabled:
-            conditions.append(parse(self.disabled, f"{where}.disabled"))
+            conditions.append(parse_condition(self.disabled, f"{where}.disabled"))
         self.templates: list[Template] = [
             *(t for t in (self.logon, self.domain, self.id, self.groups) if t),
             *self.name,

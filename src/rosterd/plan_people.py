@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rosterd.core.merge import align, unequal
-from rosterd.core.people import ACTIVE, ASIDE, CUT, OUT, Known, Wanted, located
+from rosterd.core.people import ACTIVE, ASIDE, CUT, DOUBT, NO_KEY, OUT, Known, Wanted, fold, located
 from rosterd.core.plan import CREATE, GONE, KEPT, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
 from rosterd.draft import Judge, Plan, PlanningLedger, Terms
-from rosterd.duplicates import SHADOWED, unique
-from rosterd.emails import SharedEmails
+from rosterd.duplicates import SHADOWED, Extra, unique
+from rosterd.emails import Share, SharedEmails
 from rosterd.gather import Gathered
-from rosterd.mapping import NO_KEY
 from rosterd.membership import Ref, refs_of, refs_of_known
 from rosterd.roster import Sorter, merged
 
@@ -35,8 +34,8 @@ def plan_people(
         if kinds and (person[8] == ASIDE or number == SHADOWED):
             twins.setdefault(person[0], []).append(person)
 
-    wanted = unique(_wanted(terms, sources, emails), rank, terms.people_labels, extra)
-    shared: dict[str, list[str]] = {}
+    wanted = _wanted(terms, sources, emails, rank, extra)
+    shared: dict[str, Share] = {}
     for ours, known in align(wanted, ledger.people(terms.binding)):
         emails.look(ours, shared)
         refused = _slice(terms, plan, judge, ours, known)
@@ -46,30 +45,32 @@ def plan_people(
             )
             refs.add(refs_of([*ours, *others], kinds, refused))
             refs.add(refs_of_known(row for row in known if row[5] in terms.frozen and is_active(row[8])))
-    for email, people in shared.items():
-        if len(people) > 1:
-            plan.warn(f"{len(people)} people share the address {email}: {', '.join(people[:5])}")
+    plan.drop(terms, PERSON, judge.rest())
+    for share in shared.values():
+        if share.count > 1:
+            plan.warn(f"{share.count:,} people share the address {share.email}: {', '.join(share.first)}")
 
 
-def _wanted(terms: Terms, sources: Sequence[Gathered], emails: SharedEmails) -> Iterator[list[Wanted]]:
-    """The wanted stream; people of a source with shared_email = "set_aside" who share an address are marked."""
-    sorters = [source.people for source in sources]
-    shared = emails.shared(merged(sorters)) if terms.aside_shared else {}
-    if not shared:
-        yield from merged(sorters)
-        return
-    for chunk in merged(sorters):
-        yield [_unshared(terms, person, shared) for person in chunk]
+def _wanted(
+    terms: Terms, sources: Sequence[Gathered], emails: SharedEmails, rank: Mapping[str, int], extra: Extra
+) -> Iterator[list[Wanted]]:
+    """One record per person; those of a source with shared_email = "set_aside" who share an address are marked."""
+    sorters, labels = [source.people for source in sources], terms.people_labels
+    shared: dict[str, Share] = {}
+    if terms.aside_shared:
+        for chunk in unique(merged(sorters), rank, labels, lambda _person, _number: None):
+            emails.look(chunk, shared)
+    for chunk in unique(merged(sorters), rank, labels, extra):
+        yield [_unshared(terms, person, shared) for person in chunk] if shared else chunk
 
 
-def _unshared(terms: Terms, person: Wanted, shared: dict[str, list[str]]) -> Wanted:
-    others = (
-        shared.get(person[4].casefold()) if person[5] in terms.aside_shared and person[8] == ACTIVE else None
-    )
-    if others is None:
+def _unshared(terms: Terms, person: Wanted, shared: Mapping[str, Share]) -> Wanted:
+    if person[5] not in terms.aside_shared or person[8] != ACTIVE or not person[4]:
         return person
-    reason = f"shares the address {person[4]} with {', '.join(o for o in others if o != f'{person[1]}//{person[2]}')}"
-    return (*person[:8], ASIDE, person[9], reason, person[11])
+    share = shared.get(fold(person[4]))
+    if share is None or share.count < 2:
+        return person
+    return (*person[:8], ASIDE, person[9], f"shares the address {person[4]} with others", person[11])
 
 
 def _count(terms: Terms, plan: Plan, person: Wanted, number: int = 0) -> None:
@@ -122,8 +123,10 @@ def _slice(terms: Terms, plan: Plan, judge: Judge, ours: list[Wanted], known: li
     for row in left:
         if row[5] not in terms.frozen and decide(None, row[8]) == GONE:
             changes.append(_gone(row))
-    _drop_refusals(plan, standing, refused, changes)
-    _log(terms, plan, judge, changes)
+    changing = {change.key for change in changes if change.op != GONE}
+    plan.drop(terms, PERSON, [key for key in standing if key not in refused and key not in changing])
+    calm = {person[0] for person, old in pairs if old and old[8] == DOUBT and old[1:5] == person[1:5]}
+    _log(terms, plan, judge, changes, calm)
     return refused
 
 
@@ -162,17 +165,11 @@ def _gone(row: Known) -> Change:
     return Change(GONE, PERSON, row[0], f"{row[1]}//{row[2]}", row[1:5], None, row[5:8])
 
 
-def _drop_refusals(
-    plan: Plan, standing: Mapping[bytes, object], refused: set[bytes], changes: list[Change]
-) -> None:
-    """A refusal whose record is gone, or has become what the target has, no longer stands."""
-    changing = {change.key for change in changes if change.op != GONE}
-    over = [key for key in standing if key not in refused and key not in changing]
-    plan.dropped.add([(key, PERSON, key) for key in over])
+def _log(terms: Terms, plan: Plan, judge: Judge, changes: list[Change], calm: set[bytes]) -> None:
+    """Counts the changes, marks those that an approval covers, and tells the guard about the others.
 
-
-def _log(terms: Terms, plan: Plan, judge: Judge, changes: list[Change]) -> None:
-    """Counts the changes, marks those that an approval covers, and tells the guard about the others."""
+    `calm`: records in doubt that go again as they were acknowledged: nothing new can come of it.
+    """
     tally, facts = plan.tallies[PERSON], plan.facts
     changes.sort(key=lambda change: change.key)
     sending = [change for change in changes if change.op != GONE]
@@ -188,7 +185,8 @@ def _log(terms: Terms, plan: Plan, judge: Judge, changes: list[Change]) -> None:
     plan.gone.add(departing)
     facts.leavers += sum(not approved for _, approved in departing)
     for change, approved in marked:
-        if approved:
+        if approved or change.key in calm:
+            facts.others += change.key in calm
             continue
         if change.op == CREATE:
             facts.creates += 1

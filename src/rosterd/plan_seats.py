@@ -40,6 +40,7 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
     for ours, old in align(unique_seats(merged([plan.seats_wanted])), ledger.seats(terms.binding)):
         count.wanted.update([seat[0].partition(NUL)[0] for seat in ours if seat[2] == ACTIVE])
         _slice(terms, ledger, plan, judge, ours, old, names, count, draft)
+    plan.drop(terms, SEAT, judge.rest())
     aside = _groups(terms, ledger, plan, groups, known, count)
     for chunk in draft:
         kept = [(change, approved) for change, approved in chunk if change.key.partition(NUL)[0] not in aside]
@@ -85,7 +86,7 @@ def _slice(
     people = ledger.shown(terms.binding, [row[0].partition(NUL)[2] for row in lost]) if lost else {}
     changes += [_gone(row[0], row[1], names, people.get(row[0].partition(NUL)[2], "")) for row in lost]
     changing = {change.key for change in changes if change.op != GONE}
-    plan.dropped.add([(key, SEAT, key) for key in standing if key not in refused and key not in changing])
+    plan.drop(terms, SEAT, [key for key in standing if key not in refused and key not in changing])
     sending = sorted([change for change in changes if change.op != GONE], key=lambda change: change.key)
     leaving = [change for change in changes if change.op == GONE]
     tally.unsent += len(sending)
@@ -151,9 +152,10 @@ def _groups(
     aside: dict[bytes, str] = {}
     tally = plan.tallies[GROUP]
     tally.read = len(groups.by_key)
-    standing = Judge(terms, ledger, GROUP).refused(sorted(groups.by_key))
+    judge = Judge(terms, ledger, GROUP)
+    standing = judge.refused(sorted(groups.by_key))
     changes: list[Change] = []
-    dropped = set(standing)
+    dropped = {*standing, *judge.rest()}
     for key in sorted(groups.by_key):
         group, row = groups.by_key[key], known.get(key)
         reason = _unsendable(terms, group, row, count)
@@ -177,7 +179,7 @@ def _groups(
         for key, row in known.items()
         if key not in groups.by_key and decide(None, row[5]) == GONE and not _frozen(row[3], terms)
     ]
-    plan.dropped.add([(key, GROUP, key) for key in sorted(dropped)])
+    plan.drop(terms, GROUP, sorted(dropped))
     _log(terms, ledger, plan, changes, gone)
     return aside
 
@@ -199,7 +201,7 @@ def _unsendable(terms: Terms, group: WantedGroup, row: KnownGroup | None, count:
     )
     if members > MEMBERS and not terms.additive and news:
         return (
-            f'has {members:,} people, more than the {MEMBERS:,} of one request: set `membership = "additive"`'
+            f'has more than the {MEMBERS:,} people of one request: set `membership = "additive"`'
             " once the vendor has confirmed that requests add to a grouping"
         )
     return ""

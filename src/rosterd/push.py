@@ -72,6 +72,7 @@ class Delivery:
     approved_only: bool = False
     additive: bool = False
     bisections: int = BISECTIONS
+    where: str = ""  # the target, for messages
     mismatch: str = ""  # a batch stayed unacknowledged because its answer named other records
 
     def chosen(self, log: ChangeLog) -> Iterator[Change]:
@@ -85,7 +86,8 @@ class Delivery:
         """One more request for finding records at fault."""
         self.bisections -= 1
         if self.bisections < 0:
-            raise TargetError("too many records were refused without being named", hint=BROKEN_HINT)
+            what = "too many records were refused without being named"
+            raise TargetError(what, where=self.where, hint=BROKEN_HINT)
 
     def begin(self, kind: str, records: Sequence[Any], count: int) -> int:
         self.ledger.room()
@@ -229,7 +231,7 @@ def release(delivery: Delivery, tree: Tree) -> None:
             delivery.record(batch, [], [(change, message)])
         tree.withheld.clear()
     elif tree.open == 0:
-        raise TargetError(f"{BROKEN} ({tree.withheld[0][1]})", hint=BROKEN_HINT)
+        raise TargetError(f"{BROKEN}: {tree.withheld[0][1]}", where=delivery.where, hint=BROKEN_HINT)
 
 
 def _stood_before(delivery: Delivery, tree: Tree) -> bool:

@@ -52,7 +52,7 @@ class Spill(Generic[Row]):
         except OSError as error:
             raise LedgerError(
                 f"no room for temporary files: {error.strerror}",
-                where=tempfile.gettempdir(),
+                where=os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - only named, for the operator
                 hint="free some space there, or set TMPDIR to a larger file system",
             ) from error
         place = (self._end, len(data))

@@ -115,9 +115,9 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
         for kind, tally in outcome.plan.tallies.items():
             check_sums(kind, tally)
         listed = _account(tools, outcome, binding.id)
-        _document(outcome, listed)
+        whole = not tools.only and not outcome.stopped
+        _document(outcome, listed, whole=whole)
         if not tools.dry:
-            whole = not tools.only and not outcome.stopped
             ended = (outcome.document["outcome"], outcome.exit_code, outcome.reason, outcome.document)
             ledger.finish_run(run, binding.id, *ended, tools.clock(), whole=whole)
     except RosterdError as error:
@@ -166,7 +166,7 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
     target = tools.target(job.client)
     delivery = Delivery(
         ledger, target, run, binding.id, plan, tools.stop, tools.clock, tools.progress, job.lanes,
-        approved_only=outcome.held, additive=job.additive,
+        approved_only=outcome.held, additive=job.additive, where=job.identity[0],
     )  # fmt: skip
     try:
         deliver(delivery, binding, outcome.notes, synchronizing=job.synchronize and not tools.only)
@@ -213,7 +213,7 @@ def _account(tools: Tools, outcome: Outcome, binding: int) -> list[dict[str, Any
     return listed
 
 
-def _document(outcome: Outcome, listed: list[dict[str, Any]]) -> None:
+def _document(outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = False) -> None:
     outcome.document = customer_document(
         outcome.plan,
         outcome.exit_code,

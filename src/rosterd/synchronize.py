@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rosterd.core.batches import GROUPINGS, MEMBERS, PEOPLE
-from rosterd.core.outcome import Accepted, Answer
+from rosterd.core.outcome import Accepted, AllInvalid, Answer, TooLarge
 from rosterd.core.people import NUL, Grouping, Person
-from rosterd.core.plan import GROUP, PERSON, SEAT, Change, is_active
+from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change, is_active
 from rosterd.errors import RosterdError, TargetError
 from rosterd.push import Delivery
 
@@ -27,12 +27,12 @@ def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
     if not gone:
         return False  # nothing to delete: upserts do, and cannot delete what somebody else created
     people = _whole_set(delivery, gone, changes) if plan.whole and plan.people.count <= PEOPLE else None
-    if not people or len(people) > PEOPLE:
-        fits = people is not None and len(people) <= PEOPLE
-        why = "nobody would be left" if fits else f"the people do not fit one request of {PEOPLE:,}"
+    limit = min(PEOPLE, delivery.people_size)
+    if not people or len(people) > limit:
+        fits = people is not None and len(people) <= limit
+        why = "nobody would be left" if fits else f"the people do not fit one request of {limit:,}"
         why = why if plan.whole else "a source could not be read"
-        notes.append(f"not synchronized, so {len(gone):,} people who left stay in Orbix: {why}")
-        return False
+        return _not(notes, gone, why)
     # A deleted person's seats go too. Noted first: a returner's seats must be sent again, whatever ends this run.
     leaving = {change.key for change in gone}
     lost = [change for change in delivery.chosen(plan.gone) if change.kind == SEAT]
@@ -43,8 +43,16 @@ def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
     carried = [(person.domain, person.logon) for person in people]
     carried += [(change.before[0], change.before[1]) for change in gone if change.before]
     batch = delivery.begin(PERSON, carried, len(people))
-    answer = _asked(delivery, batch, lambda: delivery.target.synchronize_people(people))
-    refused = [(change, answer.refused[change.key]) for change in changes if change.key in answer.refused]
+    answer = _asked(delivery, batch, PERSON, len(people), lambda: delivery.target.synchronize_people(people))
+    if isinstance(answer, str):
+        return _not(notes, gone, answer)
+    known = {change.key: change for change in changes}
+    aside = {key for kind, key, _, _ in plan.set_aside_rows() if kind == PERSON}
+    refused = [
+        (known.get(person.key) or _again(delivery, PERSON, person.key, person.shown, person[1:]), reason)
+        for person in people
+        if (reason := answer.refused.get(person.key)) and (person.key in known or person.key not in aside)
+    ]
     delivery.ledger.depart(delivery.run, delivery.binding, gone)
     delivery.record(batch, [change for change in changes if change.key not in answer.refused], refused)
     delivery.ledger.remove(delivery.binding, gone)
@@ -80,34 +88,62 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     if not groupings:  # an empty list is no valid request
         limit = f"{GROUPINGS} groupings of {MEMBERS:,} people do not hold them"
         why = limit if groupings is None else "no grouping would be left"
-        why = why if plan.whole else "a source could not be read"
-        notes.append(f"not synchronized, so {len(gone):,} lost seats and groupings stay in Orbix: {why}")
-        return False
+        return _not(notes, gone, why if plan.whole else "a source could not be read")
     records = [
         [group.name, [(person.domain, person.logon) for person in group.people]] for group in groupings
     ] + [_leaving(change) for change in gone]
     batch = delivery.begin(GROUP, records, len(groupings))
-    answer = _asked(delivery, batch, lambda: delivery.target.synchronize_groups(groupings))
-    carried = {(group.key, person.key) for group in groupings for person in group.people}
-    accepted, refused = [], []
-    for change in changes:
-        group, _, person = change.key.partition(NUL)
-        reason = answer.refused.get(group) or (
-            answer.seats.get((group, person)) if change.kind == SEAT else None
-        )
-        if change.kind == SEAT and (group, person) not in carried:
-            continue
-        if reason is None:
-            accepted.append(change)
-        else:
-            refused.append((change, reason))
+    count = len(groupings)
+    answer = _asked(delivery, batch, GROUP, count, lambda: delivery.target.synchronize_groups(groupings))
+    if isinstance(answer, str):
+        return _not(notes, gone, answer)
+    accepted, refused = _heard(delivery, groupings, changes, answer)
     delivery.record(batch, accepted, refused)
     delivery.ledger.remove(delivery.binding, gone)
     return True
 
 
+def _heard(
+    delivery: Delivery, groupings: Sequence[Grouping], changes: Sequence[Change], answer: Accepted
+) -> tuple[list[Change], list[tuple[Change, str]]]:
+    """What an answer accepted and refused, unchanged seats and groupings included."""
+    waiting = {change.key: change for change in changes}
+    aside = {key for _, key, _, _ in delivery.plan.set_aside_rows()}
+    accepted: list[Change] = []
+    refused: list[tuple[Change, str]] = []
+    for group in groupings:
+        row = (group.name, group.description)
+        parts = [(GROUP, group.key, group.name, row, answer.refused.get(group.key))]
+        for person in group.people:
+            reason = answer.refused.get(group.key) or answer.seats.get((group.key, person.key))
+            parts.append((SEAT, group.key + NUL + person.key, f"{group.name} / {person.shown}", (), reason))
+        for kind, key, shown, content, reason in parts:
+            change = waiting.get(key)
+            if reason is None:
+                accepted += [change] if change else []
+            elif change is not None or key not in aside:
+                refused.append((change or _again(delivery, kind, key, shown, content), reason))
+    return accepted, refused
+
+
+def _again(delivery: Delivery, kind: str, key: bytes, shown: str, content: tuple[str, ...]) -> Change:
+    """A record that was delivered before, travelled along and is refused now: it moves from unchanged to refused."""
+    tally = delivery.tally(kind)
+    tally.unchanged -= 1
+    tally.unsent += 1
+    return Change(UPDATE, kind, key, shown, content, content, ("", "", ""))
+
+
+def _not(notes: list[str], gone: Sequence[Change], why: str) -> bool:
+    """Notes why it was not done."""
+    people = sum(change.kind == PERSON for change in gone)
+    what = f"{people:,} who left" if people else f"{len(gone):,} lost seats and groupings"
+    notes.append(f"not synchronized, so {what} stay in Orbix: {why}")
+    return False
+
+
 def _leaving(change: Change) -> list[object]:
-    """A lost seat or a grouping no longer wanted, as part of what a request carries; folding changes nothing in a key."""
+    """A lost seat or a grouping no longer wanted, as a request carries it; folding changes nothing in a key."""
     group, *person = change.key.decode().split("\0")
     return [group, [tuple(person)] if person else []]
 
@@ -148,15 +184,27 @@ def _whole_groupings(
     return groupings
 
 
-def _asked(delivery: Delivery, batch: int, ask: Callable[[], Answer]) -> Accepted:
-    """One try; anything but a plain answer leaves the batch in doubt."""
+def _asked(delivery: Delivery, batch: int, kind: str, size: int, ask: Callable[[], Answer]) -> Accepted | str:
+    """One try. Why not, when the target did nothing; anything doubtful ends the run and leaves the batch in doubt."""
     try:
         answer = ask()
     except RosterdError as error:
         delivery.fail(batch, error)
         raise
-    if isinstance(answer, Accepted):
-        return answer
-    odd = TargetError(_ODD, hint='with leavers = "report" the upserts go as usual', maybe_applied=True)
+    match answer:
+        case Accepted():
+            return answer
+        case AllInvalid(message=message):
+            delivery.ledger.failed(batch, delivery.binding, message, delivery.clock(), doubt=False)
+            return f"the target refused the whole request ({message})"
+        case TooLarge():
+            delivery.ledger.failed(batch, delivery.binding, "too large", delivery.clock(), doubt=False)
+            if kind == PERSON:
+                delivery.people_size = min(delivery.people_size, max(1, size // 2))
+            delivery.ledger.learn_size(delivery.binding, kind, max(1, size // 2))
+            return "the request was too large for the target"
+    odd = TargetError(
+        _ODD, where=delivery.where, hint='with leavers = "report" the upserts go as usual', maybe_applied=True
+    )
     delivery.fail(batch, odd)
     raise odd

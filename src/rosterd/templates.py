@@ -21,7 +21,7 @@ from rosterd.errors import SettingsError
 Getter: TypeAlias = Callable[[Sequence[Cell]], str]
 
 _SIMPLE = re.compile(r"\s*\{\{\s*([A-Za-z_][A-Za-z0-9_]*)((?:\s*\|\s*(?:lower|upper|trim))*)\s*\}\}\s*")
-_LONE = re.compile(r"\s*\{\{((?:(?!\}\}).)*)\}\}\s*", re.DOTALL)
+_LONE = re.compile(r"\s*\{\{[-+]?((?:(?!\}\}).)*?)[-+]?\}\}\s*", re.DOTALL)
 _FILTERS: Mapping[str, Callable[[str], str]] = {"lower": str.lower, "upper": str.upper, "trim": str.strip}
 _WORDS = {"entry", "all", "true", "false", "none", "True", "False", "None"}  # names that are not attributes
 _MAX_RENDERED = 65_536  # characters; a template that makes more is at fault
@@ -77,6 +77,18 @@ def parse(text: str, where: str) -> Template:
     except (TemplateSyntaxError, AssertionError, RecursionError) as error:
         raise SettingsError(f"the template {text!r} does not parse: {error}", where=where) from error
     return Template(text, names)
+
+
+def parse_condition(text: str, where: str) -> Template:
+    """The same for a lone `{{ expression }}` that is asked for its truth."""
+    template = parse(text, where)
+    lone = _LONE.fullmatch(text)
+    assert lone is not None
+    try:
+        _JINJA.compile_expression(lone[1])
+    except (TemplateSyntaxError, AssertionError, RecursionError) as error:
+        raise SettingsError(f"the rule {text!r} is no expression: {error}", where=where) from error
+    return template
 
 
 def is_expression(text: str) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from tests.cli.kit import Office, customer, groups_file, people, switches
 
 from rosterd.sandbox import serve
-from tests.cli.kit import Office, customer, groups_file, people, switches
 
 NewOffice: TypeAlias = Callable[..., Office]
 

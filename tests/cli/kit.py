@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from tests.cli.shapes import OUTCOME_OF, PLAN, RUN, misfits, unbalanced
 from typer.testing import CliRunner
 
 from rosterd.cli import app
 from rosterd.sandbox import Credential, Fault, Server, Switches, fault
-from tests.cli.shapes import OUTCOME_OF, PLAN, RUN, misfits, unbalanced
 
 TENANT, CLIENT_ID = "provider-one", "sync-app"
 SECRET = "Kanary+Gelb/7x:Wald==quiet"  # symbols that other spellings write differently
@@ -312,7 +312,9 @@ class Office:
 
 def environment() -> dict[str, str]:
     """The tests' own environment without what concerns the program."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("ROSTERD_", "NO_COLOR"))}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("ROSTERD_", "NO_COLOR"))
+    }
 
 
 def checked_run(result: Result, code: int | None = None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def one_of(*texts: object) -> Callable[[object], bool]:
 
 
 TEXT = (str, None)
-TALLY = {"read": count, **{bucket: count for bucket in BUCKETS}, "gone": count}
+TALLY = {"read": count, **dict.fromkeys(BUCKETS, count), "gone": count}
 CODE = one_of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 PROBLEM = {
     "kind": one_of("person", "group", "seat", "registration"),
@@ -92,7 +92,7 @@ RUN_CUSTOMER = {
     "outcome": one_of("done", "partial", "held", "failed"),
     "exit_code": CODE,
     "reason": TEXT,
-    **{kind: TALLY for kind in KINDS},
+    **dict.fromkeys(KINDS, TALLY),
     "requests": count,
     "plan": digest,
     "problems?": [PROBLEM],
@@ -112,7 +112,7 @@ PLAN_CUSTOMER = {
     "verdict": one_of("go", "hold"),
     "reasons": [str],
     "digest": digest,
-    **{kind: TALLY for kind in KINDS},
+    **dict.fromkeys(KINDS, TALLY),
     "changes": [CHANGE],
     "*": anything,
 }

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import pytest
+from tests.cli.kit import Office, customer, limit, numbered, people
 
 from rosterd.log import configure
 from rosterd.once import Wish, run_once
 from rosterd.settings import load
-from tests.cli.kit import Office, customer, limit, numbered, people
 
 FIVE = ("ana", "bruno", "carlos", "dora", "egon")
 DAY = 86_400.0

@@ -8,7 +8,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-
 from tests.cli.kit import SECRET, Office, people
 from tests.cli.shapes import CODE, count, digest, misfits, moment, one_of
 
@@ -61,7 +60,14 @@ def test_help_says_where_settings_are_looked_for(office: Office) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [("runn",), ("run", "--onse"), ("leavers", "extra"), ("ledger",), ("ledger", "restore"), ("run", "--log-format", "xml")],
+    [
+        ("runn",),
+        ("run", "--onse"),
+        ("leavers", "extra"),
+        ("ledger",),
+        ("ledger", "restore"),
+        ("run", "--log-format", "xml"),
+    ],
 )
 def test_usage_errors(office: Office, line: tuple[str, ...]) -> None:
     result = office.do(*line, bare=True)
@@ -79,9 +85,14 @@ def test_version(office: Office) -> None:
 
 # Where the settings come from
 
+
 def test_common_options_before_and_after_the_verb(office: Office) -> None:
     config = str(office.config)
-    for line in (("--config", config, "status"), ("status", "--config", config), ("-q", "status", "--config", config)):
+    for line in (
+        ("--config", config, "status"),
+        ("status", "--config", config),
+        ("-q", "status", "--config", config),
+    ):
         assert office.do(*line, bare=True, env={"ROSTERD_CONFIG": "/nowhere"}).code == 10, line
     result = office.do("--log-format", "json", "-v", "run", "--once", "--json")
     assert result.code == 0
@@ -187,7 +198,10 @@ CHECK = {
     "findings": [{"what": str, "exit_code": CODE, "detail": str, "next": str, "people": [{"*": str}]}],
 }
 APPROVAL = {"schema": "rosterd/approval/1", "approved": [digest]}
-LEAVERS = {"schema": "rosterd/leavers/1", "leavers": [{"kind": one_of("person", "group", "seat"), "*": lambda _: True}]}
+LEAVERS = {
+    "schema": "rosterd/leavers/1",
+    "leavers": [{"kind": one_of("person", "group", "seat"), "*": lambda _: True}],
+}
 
 
 def test_documents_of_the_other_verbs(office: Office) -> None:

@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import pytest
-
 from tests.cli.kit import Office, customer, people, toml
 from tests.cli.test_approvals import FIVE
 

@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import pytest
-
 from tests.cli.kit import Office, numbered, people
 
 FIVE = ("ana", "bruno", "carlos", "dora", "egon")
@@ -73,7 +72,9 @@ ONCE = [
 
 
 @pytest.mark.parametrize(("kind", "settings"), ONCE)
-def test_faults_1_to_15_that_strike_once_are_overcome(quick: Office, kind: str, settings: dict[str, Any]) -> None:
+def test_faults_1_to_15_that_strike_once_are_overcome(
+    quick: Office, kind: str, settings: dict[str, Any]
+) -> None:
     where = {} if kind == "reset_at_accept" else {"path": "users"}
     fault = quick.fault(kind, times=1, **where, **settings)
     survives(quick)
@@ -151,7 +152,9 @@ def test_fault_11_204(quick: Office) -> None:
     fails(quick, "204")
 
 
-@pytest.mark.parametrize("body", ["nan", "duplicate_keys", "deep", "big_integer", "latin_1", "wrong_types", "missing_fields"])
+@pytest.mark.parametrize(
+    "body", ["nan", "duplicate_keys", "deep", "big_integer", "latin_1", "wrong_types", "missing_fields"]
+)
 def test_fault_12_201_that_is_not_the_contract(quick: Office, body: str) -> None:
     quick.fault("odd", body=body, path="users")
     fails(quick, "odd answer")
@@ -225,7 +228,9 @@ def test_fault_18_a_lone_record_is_refused(office: Office) -> None:
 
 
 def test_fault_19_400_with_another_body(office: Office) -> None:
-    office.fault("status", status=400, body={"errors": {"Client": ["The Client is not registered."]}}, path="users")
+    office.fault(
+        "status", status=400, body={"errors": {"Client": ["The Client is not registered."]}}, path="users"
+    )
     fails(office, "400", "The Client is not registered", "ACME")
 
 
@@ -260,7 +265,8 @@ def test_fault_21_a_token_that_ends_in_the_middle(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(403, ("403", "tenant", "provider-one")), (404, ("404", "base_url")), (405, ("405",))]
+    ("status", "words"),
+    [(403, ("403", "tenant", "provider-one")), (404, ("404", "base_url")), (405, ("405",))],
 )
 def test_faults_22_and_23_final_answers(office: Office, status: int, words: tuple[str, ...]) -> None:
     fault = office.fault("status", status=status, path="users")
@@ -340,7 +346,18 @@ def test_fault_34_a_gzip_bomb(quick: Office) -> None:
 
 
 ODD_TOKENS = ["no_access_token", "token_null", "token_empty", "token_split", "mac", "list", "html", "empty"]
-FINE_TOKENS = ["no_expires_in", "no_token_type", "huge", "string", "words", "zero", "negative", "null", "float", "nan"]
+FINE_TOKENS = [
+    "no_expires_in",
+    "no_token_type",
+    "huge",
+    "string",
+    "words",
+    "zero",
+    "negative",
+    "null",
+    "float",
+    "nan",
+]
 
 
 @pytest.mark.parametrize("body", ODD_TOKENS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-
 from tests.cli.kit import Office
 from tests.cli.test_faults_orbix import fails, mends
 
@@ -19,7 +18,13 @@ def lasted(office: Office) -> float:
 
 
 def test_fault_05_a_host_without_address(office: Office) -> None:
-    office.set(orbix={"base_url": "https://orbix.invalid/api", "token_url": "https://orbix.invalid/token", "timeout": "5s"})
+    office.set(
+        orbix={
+            "base_url": "https://orbix.invalid/api",
+            "token_url": "https://orbix.invalid/token",
+            "timeout": "5s",
+        }
+    )
     part = office.one(code=6)
     assert "orbix.invalid" in part["reason"]
 

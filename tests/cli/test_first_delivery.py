@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.cli.kit import Office, customer, numbered, people
 from tests.cli.terminal import on_terminal
 
@@ -118,6 +117,7 @@ def test_no_question_without_a_terminal(cautious: Office) -> None:
 
 # A pilot
 
+
 def test_a_pilot_delivers_just_these_people(cautious: Office) -> None:
     pilot = cautious.one("--only", "carlos", "--yes", code=0)
     assert pilot["people"]["created"] == 1
@@ -165,7 +165,10 @@ def test_a_pilot_takes_nobody_away(office: Office) -> None:
 
 def test_a_pilot_takes_no_seats_away(grouped: Office) -> None:
     grouped.run(code=0)
-    grouped.put_groups([("Floor 1", "First floor", f"p{n}") for n in range(5)] + [("Floor 2", "Second floor", f"p{n}") for n in range(5, 10)])
+    grouped.put_groups(
+        [("Floor 1", "First floor", f"p{n}") for n in range(5)]
+        + [("Floor 2", "Second floor", f"p{n}") for n in range(5, 10)]
+    )
     pilot = grouped.one("--only", "p1", code=0)
     assert pilot["seats"]["gone"] == 0 and grouped.do("leavers", "--json").document["leavers"] == []
 

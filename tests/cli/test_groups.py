@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.cli.conftest import NewOffice
 from tests.cli.kit import GROUPS_HEAD, Office, Row, customer, groups_file, numbered, people
 
@@ -113,10 +112,16 @@ def test_a_groups_column(office: Office, separator: str | None) -> None:
     column(office, separator)
     mark = separator or ";"
     cells = [f"Floor 1{mark} Colour", "Floor 1", "", f"Colour{mark}", f"Floor 1{mark}Floor 1"]
-    rows = [(*row, cell) for row, cell in zip(people("ana", "bruno", "carlos", "dora", "egon"), cells, strict=True)]
+    rows = [
+        (*row, cell)
+        for row, cell in zip(people("ana", "bruno", "carlos", "dora", "egon"), cells, strict=True)
+    ]
     office.put(rows, head=("logon", "name", "email", "groups"))
     part = office.one(code=0)
-    assert office.members() == {"Colour": ["ndd//ana", "ndd//dora"], "Floor 1": ["ndd//ana", "ndd//bruno", "ndd//egon"]}
+    assert office.members() == {
+        "Colour": ["ndd//ana", "ndd//dora"],
+        "Floor 1": ["ndd//ana", "ndd//bruno", "ndd//egon"],
+    }
     assert part["seats"]["created"] == 5
 
 
@@ -149,12 +154,14 @@ def test_how_a_member_may_be_written(grouped: Office, written: str, found: str |
 def test_a_logon_in_two_domains_is_ambiguous(grouped: Office) -> None:
     grouped.set(customers={"acme": {"sources": {"hr": {"people": {"domain": "{{ site }}"}}}}})
     head = ("logon", "name", "email", "site")
-    grouped.put([("ana", "Ana", "", "ACME"), ("ana", "Ana", "", "BOLT"), ("uwe", "Uwe", "", "ACME")], head=head)
+    grouped.put(
+        [("ana", "Ana", "", "ACME"), ("ana", "Ana", "", "BOLT"), ("uwe", "Uwe", "", "ACME")], head=head
+    )
     grouped.put_groups([("One", "", "ana"), ("One", "", "uwe"), ("Two", "", "BOLT//ana")])
     part = grouped.one(code=3)
     assert grouped.members() == {"One": ["acme//uwe"], "Two": ["bolt//ana"]}
     reason = next(problem["reason"] for problem in part["problems"] if problem["kind"] == "seat")
-    assert "ana" in reason and "ambiguous" in reason or "several" in reason, reason
+    assert ("ana" in reason and "ambiguous" in reason) or "several" in reason, reason
 
 
 def test_an_unknown_member_is_told_with_its_line(grouped: Office) -> None:
@@ -170,7 +177,12 @@ def test_a_refused_member_is_left_out_and_reported(grouped: Office) -> None:
     assert part["people"]["refused"] == 1 and "ndd//p5" not in grouped.users()
     assert part["seats"]["created"] == 9 and part["seats"]["read"] == 11
     grouped.calm()
-    grouped.put([(row[0], row[1] + "!", row[2]) if row[0] == "p5" else row for row in people(*(f"p{n}" for n in range(10)))])
+    grouped.put(
+        [
+            (row[0], row[1] + "!", row[2]) if row[0] == "p5" else row
+            for row in people(*(f"p{n}" for n in range(10)))
+        ]
+    )
     assert grouped.one(code=0)["seats"]["created"] == 2
     assert "ndd//p5" in grouped.members()["Floor 1"]
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from tests.cli.kit import GROUPS_HEAD, Office, Row, limit, numbered, people
 
 FIVE = ("ana", "bruno", "carlos", "dora", "egon")
@@ -168,7 +167,9 @@ def test_a_group_that_would_be_empty_holds(crowd: Office, happens: Callable[[Off
 
 def test_a_small_group_that_would_be_empty_holds(crowd: Office) -> None:
     """Fewer members than member_loss looks at: an emptied group holds by itself (FAULTS.md row 86)."""
-    crowd.put_groups([*members("Floor 1", range(20)), *members("Floor 2", range(20, 40)), ("Attic", "", "p00001")])
+    crowd.put_groups(
+        [*members("Floor 1", range(20)), *members("Floor 2", range(20, 40)), ("Attic", "", "p00001")]
+    )
     crowd.run(code=0)
     crowd.put_groups([*members("Floor 1", range(20)), *members("Floor 2", range(20, 40))])
     held(crowd, "Attic")

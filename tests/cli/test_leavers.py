@@ -7,7 +7,6 @@ import io
 from typing import Any
 
 import pytest
-
 from tests.cli.kit import Office, customer, groups_file, numbered, people
 from tests.cli.test_approvals import FIVE
 
@@ -32,7 +31,9 @@ def leavers(office: Office, *more: str) -> list[dict[str, Any]]:
 def test_a_leaver_is_gone_once(left: Office) -> None:
     assert "ndd//egon" in left.users(), "an upsert cannot delete"
     assert left.one(code=0)["people"]["gone"] == 0
-    assert [(one["key"], one["kind"], one["customer"]) for one in leavers(left)] == [("NDD//egon", "person", "acme")]
+    assert [(one["key"], one["kind"], one["customer"]) for one in leavers(left)] == [
+        ("NDD//egon", "person", "acme")
+    ]
 
 
 def test_the_table_for_people(left: Office) -> None:
@@ -46,14 +47,16 @@ def test_the_table_for_people(left: Office) -> None:
 def test_csv_for_the_portal(left: Office) -> None:
     result = left.do("leavers", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(result.out)))
-    assert [(row["domain"], row["logon"], row["email"]) for row in rows] == [("NDD", "egon", "egon@example.com")]
+    assert [(row["domain"], row["logon"], row["email"]) for row in rows] == [
+        ("NDD", "egon", "egon@example.com")
+    ]
     file = left.directory / "leavers.csv"
     assert left.do("leavers", "--format", "csv", "--out", str(file)).out == ""
     assert list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")))) == rows
 
 
 def test_csv_holds_no_formulas(office: Office) -> None:
-    office.put([*people(*FIVE), ("mal", "=HYPERLINK(\"http://example.com\")", "mal@example.com")])
+    office.put([*people(*FIVE), ("mal", '=HYPERLINK("http://example.com")', "mal@example.com")])
     office.run(code=0)
     office.put(people(*FIVE))
     office.run(code=0)
@@ -104,7 +107,10 @@ def test_guards_measure_against_the_active(office: Office) -> None:
 def test_lost_seats_are_listed(grouped: Office) -> None:
     grouped.run(code=0)
     grouped.put_groups(
-        [*(("Floor 1", "First floor", f"p{n}") for n in range(5)), *(("Floor 2", "Second floor", f"p{n}") for n in range(5, 10))]
+        [
+            *(("Floor 1", "First floor", f"p{n}") for n in range(5)),
+            *(("Floor 2", "Second floor", f"p{n}") for n in range(5, 10)),
+        ]
     )
     assert grouped.one(code=0)["seats"]["gone"] == 1
     assert [(one["kind"], one["key"], one["group"]) for one in leavers(grouped)] == [
@@ -121,7 +127,10 @@ def test_leavers_of_one_customer(left: Office) -> None:
     left.run(code=0)
     left.put(people(*FIVE[1:]), "bolt.csv")
     left.run(code=0)
-    assert [(one["customer"], one["key"]) for one in leavers(left)] == [("acme", "NDD//egon"), ("bolt", "NDD//ana")]
+    assert [(one["customer"], one["key"]) for one in leavers(left)] == [
+        ("acme", "NDD//egon"),
+        ("bolt", "NDD//ana"),
+    ]
     assert [one["key"] for one in leavers(left, "--customer", "bolt")] == ["NDD//ana"]
 
 
@@ -132,6 +141,7 @@ def test_a_run_tells_of_leavers(office: Office) -> None:
 
 
 # Pause and resume
+
 
 def test_a_paused_customer_does_not_run(office: Office) -> None:
     office.run(code=0)
@@ -160,6 +170,7 @@ def test_resuming_what_was_not_paused(office: Office) -> None:
 
 
 # leavers = "synchronize"
+
 
 @pytest.fixture
 def syncing(grouped: Office) -> Office:
@@ -213,7 +224,9 @@ def test_synchronize_beyond_one_request_is_refused(office: Office) -> None:
 
 def test_synchronize_never_after_an_incomplete_read(syncing: Office) -> None:
     syncing.set(
-        customers={"acme": {"sources": {"hq": customer("hq")["sources"]["hr"] | {"groups": groups_file("more.csv")}}}}
+        customers={
+            "acme": {"sources": {"hq": customer("hq")["sources"]["hr"] | {"groups": groups_file("more.csv")}}}
+        }
     )
     without_the_last(syncing)
     syncing.one(code=5)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.cli.kit import PATIENCE, PROGRAM, Office, environment, numbered, people
 from tests.cli.terminal import on_terminal
 
@@ -111,7 +110,13 @@ def test_fault_94_stderr_is_full_or_closed(office: Office) -> None:
 
 
 def test_names_from_a_directory_cannot_drive_a_terminal(office: Office) -> None:
-    office.put([*people("ana"), ("e\x1b[2J", "Esc\x1b]0;owned\x07 \u202eevil", "x@example.com"), ("bo b", "B\x1b[31m", "")])
+    office.put(
+        [
+            *people("ana"),
+            ("e\x1b[2J", "Esc\x1b]0;owned\x07 \u202eevil", "x@example.com"),
+            ("bo b", "B\x1b[31m", ""),
+        ]
+    )
     for line in (("plan", "--full"), ("check",), ("run", "--once"), ("status",), ("leavers",)):
         result = office.do(*line)
         assert "\x1b" not in result.said and "\u202e" not in result.said and "\x07" not in result.said, line

@@ -6,7 +6,6 @@ import time
 from math import ceil
 
 import pytest
-
 from tests.cli.kit import Office, Row, numbered, people
 
 
@@ -49,7 +48,9 @@ def test_fault_84_requests_of_groupings(grouped: Office, sizes: list[int], membe
     grouped.set(orbix={"membership": membership})
     logons = [row[0] for row in numbered(max(sizes))]
     grouped.put(numbered(max(sizes)))
-    rows: list[Row] = [(f"Group {at:02}", "", logon) for at, size in enumerate(sizes) for logon in logons[:size]]
+    rows: list[Row] = [
+        (f"Group {at:02}", "", logon) for at, size in enumerate(sizes) for logon in logons[:size]
+    ]
     grouped.put_groups(rows)
     assert grouped.one(code=0)["seats"]["created"] == sum(sizes)
     slices = [ceil(size / 1000) for size in sizes]
@@ -107,4 +108,6 @@ def test_the_pace(office: Office) -> None:
 
 def test_what_the_requests_number_says(grouped: Office) -> None:
     part = grouped.one(code=0)
-    assert part["requests"] == len(grouped.requests("/v1/")) == 2, "API requests; those for tokens are not counted"
+    assert part["requests"] == len(grouped.requests("/v1/")) == 2, (
+        "API requests; those for tokens are not counted"
+    )

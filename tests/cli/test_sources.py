@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.cli.kit import Office, customer, groups_file, people
 from tests.cli.test_approvals import FIVE
 
@@ -20,7 +19,10 @@ def source(path: str, **more: Any) -> dict[str, Any]:
 def two(office: Office) -> Office:
     """hr has five people and hq three; carlos is in both, hq comes first."""
     office.set(customers={"acme": {"precedence": ["hq", "hr"], "sources": {"hq": source("hq.csv")}}})
-    office.put([("carlos", "Carlos of HQ", "carlos@hq.example"), *people("gerd", "hans", mail="hq.example")], "hq.csv")
+    office.put(
+        [("carlos", "Carlos of HQ", "carlos@hq.example"), *people("gerd", "hans", mail="hq.example")],
+        "hq.csv",
+    )
     return office
 
 
@@ -51,7 +53,11 @@ def test_an_incomplete_source_freezes_its_own(two: Office, broken: str) -> None:
     file = {"hq": "hq.csv", "hr": "acme.csv"}[broken]
     other = {"hq": "acme.csv", "hr": "hq.csv"}[broken]
     (two.directory / file).unlink()
-    rows = people(*FIVE) if broken == "hq" else [("carlos", "Carlos of HQ", "carlos@hq.example"), *people("gerd", "hans", mail="hq.example")]
+    rows = (
+        people(*FIVE)
+        if broken == "hq"
+        else [("carlos", "Carlos of HQ", "carlos@hq.example"), *people("gerd", "hans", mail="hq.example")]
+    )
     two.put([*rows[:-1], *people("newcomer")], other)
     part = two.one(code=5)
     assert part["people"]["created"] == 1 and part["people"]["gone"] == 1
@@ -63,7 +69,7 @@ def test_an_incomplete_source_freezes_its_own(two: Office, broken: str) -> None:
 
 def test_nothing_is_planned_when_the_only_source_is_incomplete(office: Office) -> None:
     office.run(code=0)
-    office.put_text("logon,name,email\nana,\"never closed\n")
+    office.put_text('logon,name,email\nana,"never closed\n')
     part = office.one(code=5)
     assert part["people"]["read"] == 0 and part["people"]["gone"] == 0 and part["requests"] == 0
     assert office.do("leavers", "--json").document["leavers"] == []
@@ -83,11 +89,16 @@ def test_groups_of_two_sources_become_one(two: Office) -> None:
     two.set(
         customers={
             "acme": {
-                "sources": {"hr": {"groups": groups_file("hr.groups")}, "hq": {"groups": groups_file("hq.groups")}}
+                "sources": {
+                    "hr": {"groups": groups_file("hr.groups")},
+                    "hq": {"groups": groups_file("hq.groups")},
+                }
             }
         }
     )
-    two.put_groups([("Colour", "Colour printers", "ana"), ("Colour", "Colour printers", "bruno")], "hr.groups")
+    two.put_groups(
+        [("Colour", "Colour printers", "ana"), ("Colour", "Colour printers", "bruno")], "hr.groups"
+    )
     two.put_groups([("Colour", "Colour printers", "gerd")], "hq.groups")
     part = two.one(code=0)
     assert two.members() == {"Colour": ["ndd//ana", "ndd//bruno", "ndd//gerd"]}

@@ -20,8 +20,9 @@ def streams(draw: st.DrawFn, *, unique: bool = False) -> list[list[Row]]:
     rows = sorted((f"{key:02}".encode(), draw(st.integers(0, 2))) for key in keys)
     groups = [list(same) for _, same in groupby(rows, lambda row: row[0])]
     chunks: list[list[Row]] = []
-    for group in groups:
-        if chunks and draw(st.booleans()):
+    joins: list[bool] = draw(st.lists(st.booleans(), min_size=len(groups), max_size=len(groups)))
+    for group, join in zip(groups, joins, strict=True):
+        if chunks and join:
             chunks[-1] += group
         else:
             chunks.append(group)

@@ -573,7 +573,7 @@ def test_groups_have_their_own_separator_and_encoding_or_those_of_the_people(tmp
     other = tmp_path / "groups.csv"
     other.write_bytes("cn;uid\nCafé;João\n".encode("cp1252"))
     table = {"path": str(other), "name": "{{ cn }}", "member": "{{ uid }}"}
-    both = {"encoding": "cp1252", "separator": ";"}
+    both: dict[str, Any] = {"encoding": "cp1252", "separator": ";"}
     feed = source(path, **both, groups=table).groups()
     assert feed is not None
     assert [list(row) for batch in feed for row in batch.rows] == [["Café", "João"]]

@@ -256,6 +256,29 @@ def standing(rounds: Rounds) -> None:
     rounds.calm()
 
 
+def flipped(rounds: Rounds, flips: int) -> None:
+    """One flipped bit in the ledger's file: found (8) before anything is sent, or whatever is wanted is delivered."""
+    rounds.calm()
+    whole = rounds.ledger.read_bytes()
+    for _ in range(flips):
+        for file in rounds.directory.glob("ledger.db*"):
+            file.unlink()
+        place, bit = rounds.dice.randrange(len(whole)), rounds.dice.randrange(8)
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << bit
+        rounds.ledger.write_bytes(damaged)
+        sent = rounds.target.requests()
+        _, code = rounds.run(WHOLE)
+        rounds.kills[str(code)] += 1  # no kills here, but exit codes
+        if code not in (*ENDS, 8) or (code == 8 and rounds.target.requests() != sent):
+            rounds.wrong.append(f"byte {place}, bit {bit}: ended with {code}")
+        held = rounds.target.settled().clients["ACME"]
+        if {key: [form] for key, form in rounds.companies[0].wanted().items()} != {
+            key: forms[-1:] for key, forms in held.users.items()
+        }:
+            rounds.wrong.append(f"byte {place}, bit {bit}: not everybody is there as wanted")
+
+
 def main(scenario: str, directory: str, membership: str, seed: str, kills: str, mutant: str = "") -> None:
     names = ["acme", "beta"] if scenario == "at_random" else ["acme"]
     rounds = Rounds(Path(directory), membership, [founded(name) for name in names], seed, mutant)
@@ -263,6 +286,8 @@ def main(scenario: str, directory: str, membership: str, seed: str, kills: str, 
     try:
         if scenario == "at_random":
             rounds.play(int(kills))
+        elif scenario == "flipped":
+            flipped(rounds, int(kills))
         else:
             {"revert": revert, "standing": standing}[scenario](rounds)
     finally:

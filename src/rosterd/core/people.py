@@ -30,6 +30,7 @@ ASIDE = "aside"  # set aside by us, with a reason
 OUT = "out"  # excluded by a rule of the operator
 
 NUL = b"\0"  # joins the parts of a key; no part contains it
+NO_KEY = b"\xff"  # first byte of the stand-in key of an entry without logon or domain
 CUT = 9  # a Wanted cut here compares equal to its Known when there is nothing to do
 
 

@@ -60,7 +60,11 @@ def serve(settings: Settings, customers: Sequence[str], log: Any) -> int:
 def _turn(settings: Settings, name: str, stop: threading.Event, log: Any) -> None:
     if stop.is_set():
         return
-    document = run_once(settings, Wish([name], stop=stop), log)
+    try:
+        document = run_once(settings, Wish([name], stop=stop), log)
+    except Exception:  # a defect in one turn is told, and does not end the service
+        log.exception("run_failed", customer=name)
+        return
     customer = document["customers"][name]
     tell = log.info if document["exit_code"] in (0, 3) else log.error
     tell(

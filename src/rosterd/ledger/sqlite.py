@@ -18,6 +18,7 @@ from rosterd.ledger.desk import Desk
 from rosterd.ledger.reading import Binding
 
 RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
+TABLES = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
@@ -159,10 +160,18 @@ class SqliteLedger(Desk):
             " AND kind = ?2 AND key = ?3 AND run = ?4), ?, ?)",
             [(binding, c.kind, c.key, run, c.text, reason) for c, reason in refused],
         )
-        self._db.executemany(  # a seat that was delivered once and is refused now may be there or not
-            "UPDATE seat SET state = 'doubt' WHERE binding = ? AND key = ? AND state = 'active'",
-            [(binding, c.key) for c, _ in refused if c.kind == SEAT],
-        )
+        for (
+            kind,
+            table,
+        ) in TABLES.items():  # what was delivered just so and is refused now may be there or not
+            self._db.executemany(
+                f"UPDATE {table} SET state = 'doubt' WHERE binding = ? AND key = ? AND state = 'active'",
+                [
+                    (binding, c.key)
+                    for c, _ in refused
+                    if c.kind == kind and (kind == SEAT or c.before == c.after)
+                ],
+            )
 
     def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None:
         """No valid answer. With `doubt` the request may have been carried out: its records are sent again."""
@@ -205,12 +214,11 @@ class SqliteLedger(Desk):
 
     def depart(self, run: int, binding: int, changes: Iterable[Change]) -> None:
         """Marks records as left (they stay known until somebody removes them in the portal)."""
-        tables = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
         with self._writing():
             for change in changes:
                 assert change.op == GONE
                 sql = (
-                    f"UPDATE {tables[change.kind]} SET state = 'left', run = ? WHERE binding = ? AND key = ?"
+                    f"UPDATE {TABLES[change.kind]} SET state = 'left', run = ? WHERE binding = ? AND key = ?"
                     " AND state NOT IN ('left', 'removed')"
                 )
                 self._db.execute(sql, (run, binding, change.key))
@@ -222,10 +230,9 @@ class SqliteLedger(Desk):
 
     def remove(self, binding: int, changes: Iterable[Change]) -> None:
         """Departures that the target has carried out itself (synchronize): nobody needs to do it by hand."""
-        tables = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
         with self._writing():
             for change in changes:
-                sql = f"UPDATE {tables[change.kind]} SET state = 'removed' WHERE binding = ? AND key = ? AND state = 'left'"
+                sql = f"UPDATE {TABLES[change.kind]} SET state = 'removed' WHERE binding = ? AND key = ? AND state = 'left'"
                 self._db.execute(sql, (binding, change.key))
 
     def touch(self, binding: int, rows: Iterable[tuple[str, bytes, str, str, str]]) -> None:

@@ -16,7 +16,7 @@ from rosterd.errors import SourceError, Stopped
 
 MAX_FILE = 256 * 2**20  # bytes
 MAX_LINE = 65_536  # bytes
-_WINDOW = MAX_LINE // 2  # every longer line covers one such stretch of the file
+_LINE_END = re.compile(rb"\r\n?|\n")
 STILL_WRITTEN = 60.0  # seconds after which a file that keeps changing is given up
 
 
@@ -78,7 +78,7 @@ def _open_regular(path: Path, where: str) -> int:
 
 
 class Checked(io.RawIOBase):
-    """The raw file: counts bytes, remembers the last one, stops at a NUL byte (no text has one) and at an endless line."""
+    """The raw file: counts bytes, keeps the last one, and stops at a NUL byte (no text has one) or an endless line."""
 
     def __init__(self, descriptor: int, where: str, encoding: str) -> None:
         self._descriptor = descriptor
@@ -103,32 +103,24 @@ class Checked(io.RawIOBase):
         return len(data)
 
     def _cap_lines(self, data: bytes) -> None:
-        windows = range(0, len(data), _WINDOW)
-        if any(not _has_end(data, start, start + _WINDOW) for start in windows):
+        if self._open + len(data) > MAX_LINE:  # rarely: text is read in blocks of 8 KiB
             start = -self._open
-            for end in [*(found.start() for found in _LINE_END.finditer(data)), len(data)]:
-                if end - start > MAX_LINE:
-                    before = os.pread(self._descriptor, self.total + max(start, 0), 0)
-                    raise SourceError(
-                        f"line {1 + len(_LINE_END.findall(before))}: has more than {MAX_LINE:,} bytes",
-                        where=self._where,
-                        hint="is this the right file, and a line of it a record?",
-                    )
-                start = end
+            for end in _LINE_END.finditer(data + b"\n"):
+                if end.start() - start > MAX_LINE:
+                    raise self._endless(self.total + start)
+                start = end.end()
         last = max(data.rfind(b"\n"), data.rfind(b"\r"))
         self._open = len(data) - 1 - last if last >= 0 else self._open + len(data)
+
+    def _endless(self, offset: int) -> SourceError:
+        line = 1 + len(_LINE_END.findall(os.pread(self._descriptor, offset, 0)))
+        what = f"line {line}: has more than {MAX_LINE:,} bytes"
+        return SourceError(what, where=self._where, hint="is this the right file, with a record a line?")
 
     def close(self) -> None:
         if not self.closed:
             os.close(self._descriptor)
         super().close()
-
-
-_LINE_END = re.compile(rb"\r\n?|\n")
-
-
-def _has_end(data: bytes, start: int, stop: int) -> bool:
-    return data.find(b"\n", start, stop) >= 0 or data.find(b"\r", start, stop) >= 0
 
 
 def _refuse_wide(data: bytes, offset: int, where: str) -> None:

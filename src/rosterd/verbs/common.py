@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from rosterd import assemble, log
+from rosterd.errors import RosterdError
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import chosen
 from rosterd.settings import Loaded, Settings, load
@@ -60,15 +61,39 @@ def paint() -> Paint:
     return Paint(sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
 
+class Unsaid(RosterdError):
+    """The result could not be written."""
+
+    exit_code = 3
+
+
+@contextmanager
+def saying() -> Iterator[TextIO]:
+    """stdout for a result. A reader that has gone is no error; a full disk is one, told after the work is done."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop()
+    except OSError as error:
+        _drop()
+        raise Unsaid(f"the result could not be written: {error.strerror}", where="stdout") from error
+
+
+def _drop() -> None:
+    """Nothing more goes to stdout, not even what is buffered when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(lines: Iterable[str]) -> None:
     """Results, on stdout."""
-    for line in lines:
-        sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    with saying() as stdout:
+        for line in lines:
+            stdout.write(line + "\n")
 
 
 def say_json(document: object) -> None:
     """One JSON document, on stdout."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
+    with saying() as stdout:
+        json.dump(document, stdout, ensure_ascii=False, indent=2 if stdout.isatty() else None)
+        stdout.write("\n")

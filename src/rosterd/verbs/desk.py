@@ -18,7 +18,7 @@ from rosterd.errors import LedgerError, RosterdError, SettingsError
 from rosterd.ledger.desk import HeldPlan, Leaver
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import Wish, run_once
-from rosterd.verbs.common import Common, begin, clients, desk, paint, say, say_json
+from rosterd.verbs.common import Common, begin, clients, desk, paint, say, say_json, saying
 from rosterd.verbs.run import report
 
 SHORTEST = 6  # characters of a digest that identify a plan
@@ -57,8 +57,7 @@ def approve(
         return 0
     loaded, logger = begin(common)
     document = run_once(loaded.settings, Wish(concerned), logger)
-    report(document, json=json)
-    return int(document["exit_code"])
+    return report(document, json=json)
 
 
 def _found(digest: str, held: Sequence[HeldPlan], names: dict[str, str]) -> HeldPlan:
@@ -144,11 +143,9 @@ def _tick(ledger: SqliteLedger, asked: Sequence[tuple[str, str]], done: Sequence
 
 
 def _show(rows: Iterator[tuple[str, Leaver]], form: str) -> None:
-    if form == "csv":
-        _csv(rows, sys.stdout)
-        return
-    if form == "json":
-        sys.stdout.write(_json_text(rows))
+    if form in ("csv", "json"):
+        with saying() as stdout:
+            _csv(rows, stdout) if form == "csv" else stdout.write(_json_text(rows))
         return
     listed = list(rows)
     if not listed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json as jsonlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -19,7 +18,7 @@ from rosterd.document import plan_document
 from rosterd.draft import Plan
 from rosterd.errors import SettingsError, worst
 from rosterd.once import Wish, run_once
-from rosterd.verbs.common import Common, begin, paint, say
+from rosterd.verbs.common import Common, begin, paint, say, saying
 from rosterd.verbs.progress import progress
 
 LISTED = 40  # changes shown without --full
@@ -41,7 +40,8 @@ def plan(
         if out is not None:
             _write(out, pages)
         if json:
-            pages.copy(sys.stdout)
+            with saying() as stdout:
+                pages.copy(stdout)
         else:
             say(pages.lines)
         codes = [0 if c["exit_code"] == 3 else c["exit_code"] for c in document["customers"].values()]

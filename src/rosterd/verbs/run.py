@@ -13,9 +13,10 @@ from rosterd import words
 from rosterd.core.guard import Verdict
 from rosterd.core.plan import GROUP, PERSON, SEAT
 from rosterd.draft import Plan
-from rosterd.errors import SettingsError
+from rosterd.errors import SettingsError, worst
 from rosterd.once import Wish, chosen, run_once
-from rosterd.verbs.common import Common, begin, paint, say, say_json
+from rosterd.options import complain
+from rosterd.verbs.common import Common, Unsaid, begin, paint, say, say_json
 from rosterd.verbs.progress import progress
 
 
@@ -31,12 +32,19 @@ def run(
     with progress(wanted=not common.quiet) as tell:
         wish = Wish(customers, only=only, stop=stop, progress=tell, confirm=_confirm(yes, json))
         document = run_once(loaded.settings, wish, logger)
-    report(document, json=json)
+    return report(document, json=json)
+
+
+def report(document: dict[str, Any], *, json: bool) -> int:
+    """Prints the run document, as JSON or for people, and gives the exit code: the run's, or 3 beside a good one."""
+    try:
+        _report(document, json=json)
+    except Unsaid as error:
+        return worst([complain(error), int(document["exit_code"])])
     return int(document["exit_code"])
 
 
-def report(document: dict[str, Any], *, json: bool) -> None:
-    """The run document, as JSON or for people."""
+def _report(document: dict[str, Any], *, json: bool) -> None:
     if json:
         say_json(document)
         return

@@ -59,6 +59,10 @@ def customer_status(
         code, state = (4, "held") if waiting else (PENDING, "approved, waits for the next run")
     elif last.exit_code:
         code, state = last.exit_code, {3: "new problems"}.get(last.exit_code, "failing")
+    elif not last.document.get("whole", True):
+        code, state = PENDING, "only a part was run"
+    elif standing.get("doubt", 0) + standing.get("tried", 0):
+        code, state = PENDING, "some are in doubt, the next run sends them again"
     elif due is not None and now > due + LATE:
         code, state = PENDING, "overdue"
     return {
