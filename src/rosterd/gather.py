@@ -44,7 +44,7 @@ class Gathered:
     name: str
     people: Sorter[Wanted] = field(default_factory=Sorter)
     groups: Groups = field(default_factory=Groups)
-    edges: Sorter[Edge] = field(default_factory=Sorter)
+    edges: Sorter[Edge] = field(default_factory=lambda: Sorter(whole=True))
     proofs: list[Proof] = field(default_factory=list)
     warned: dict[str, int] = field(default_factory=dict)
 

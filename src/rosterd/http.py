@@ -249,8 +249,7 @@ class Http:
         self, base_url: str, *, ca_file: Path | None, proxy: str | None, timeout: float, max_answer: int,
         stop: threading.Event, user_agent: str, resolve: Resolver = socket.getaddrinfo,
     ) -> None:  # fmt: skip
-        self.base = parse_base(base_url)
-        self._timeout, self._watch = timeout, _Watch(stop)
+        self.base, self._timeout, self._watch = parse_base(base_url), timeout, _Watch(stop)
         tls = tls_context(ca_file) if self.base.scheme == "https" else None
         pool = httpcore.ConnectionPool(
             tls, _proxy(proxy, tls) if proxy and tls else None, max_connections=None, keepalive_expiry=IDLE,
@@ -272,6 +271,7 @@ class Http:
                 body = b"".join(answer.iter_raw())
         except (*UNFIT, *BROKEN, httpx.HTTPError, OSError, MemoryError) as error:
             raise self._unanswered(error, where) from None  # cut: lower layers' texts may quote headers
+        answer.stream = httpx.ByteStream(b"")  # cuts a circle that kept the request's body alive
         return Reply(answer.status_code, answer.headers, body, shown(answer.headers.get("x-request-id", "")))
 
     def close(self) -> None:

@@ -47,12 +47,11 @@ def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[
             out += [(ref, key, fate, shown) for ref in refs.split("\0")]
         elif dn and "d" in kinds:
             out.append((f"d{dn}", key, fate, shown))
-        else:
+        elif "u" in kinds:
             folded_logon = logon.lower() if logon.isascii() else fold(logon)
-            if "u" in kinds:
-                out.append((f"u{source}\x01{folded_logon}", key, fate, shown))
-            if "k" in kinds:
-                out.append((ref_key(domain, logon), key, fate, shown))
+            out.append((f"u{source}\x01{folded_logon}", key, fate, shown))
+        if "k" in kinds:  # DOMAIN//logon may come from another source than the one that knows the person
+            out.append((ref_key(domain, logon), key, fate, shown))
     return out
 
 
@@ -66,16 +65,18 @@ def refs_of_known(people: Iterable[Known]) -> list[Ref]:
     return out
 
 
-def nesting(edges: Iterable[list[Edge]], groups: Groups) -> tuple[Nesting, set[str]]:
-    """One pass over all edges: which groups contain groups, and which kinds of refs occur."""
+def nesting(
+    edges: Iterable[list[Edge]], groups: Groups, flat: frozenset[str] = frozenset()
+) -> tuple[Nesting, set[str]]:
+    """One pass over all edges: which groups contain groups (not in `flat` sources), and which kinds of refs occur."""
     parents: dict[bytes, set[bytes]] = {}
     kinds: set[str] = set()
     for chunk in edges:
         kinds.update([ref[:1] for ref, _, _, _ in chunk])
         if groups.handles:
-            for ref, handle, _, _ in chunk:
+            for ref, handle, source, _ in chunk:
                 child = groups.handles.get(ref)
-                if child is not None:
+                if child is not None and source not in flat:
                     parents.setdefault(child, set()).add(handle)
     return Nesting(parents, groups), kinds
 

@@ -28,7 +28,7 @@ def make_plan(
     plan = Plan(whole=not terms.frozen)
     groups = joined([source.groups for source in sources], terms.precedence)
     edges = [source.edges for source in sources]
-    nest, kinds = nesting(merged(edges), groups)
+    nest, kinds = nesting(merged(edges), groups, terms.flat)
     refs: Sorter[Ref] = Sorter()
     plan_people(terms, ledger, plan, sources, emails, refs, kinds)
     for chunk in seats(merged([refs]), merged(edges), groups, nest, terms.flat, terms.group_labels):

@@ -11,9 +11,10 @@ import marshal
 import os
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import repeat
+from operator import itemgetter
 from typing import IO, Any, Generic, TypeVar
 
 from rosterd.errors import LedgerError
@@ -24,6 +25,9 @@ SMALL_RUN, RUN = 8_192, 25_000  # rows sorted in memory at a time: runs grow wit
 BLOCK = 256  # rows read back at a time from each run
 CHUNK = 4_096  # rows handed on at a time
 _MARSHAL = 2  # without the table of shared references, which costs more than it saves here
+
+
+_first = itemgetter(0)
 
 
 class Spill(Generic[Row]):
@@ -75,10 +79,14 @@ class Spill(Generic[Row]):
 
 
 class Sorter(Generic[Row]):
-    """Takes rows in any order, gives them in key order, any number of times."""
+    """Takes rows in any order, gives them in key order, any number of times.
 
-    def __init__(self, run: int = SMALL_RUN) -> None:
+    Rows with equal keys stay in the order they came in, unless the order is that of `whole` rows.
+    """
+
+    def __init__(self, run: int = SMALL_RUN, *, whole: bool = False) -> None:
         self._run = run
+        self.by = None if whole else _first  # comparing keys alone costs half of comparing tuples
         self._rows: list[Row] = []
         self._spill: Spill[Row] = Spill()
         self.runs: list[list[tuple[int, int]]] = []
@@ -88,7 +96,7 @@ class Sorter(Generic[Row]):
         self._rows += rows
         self.count += len(rows)
         if len(self._rows) >= max(self._run, min(RUN, self.count // 4)):
-            self._rows.sort()
+            self._rows.sort(key=self.by)
             self.runs.append(
                 [self._spill.write(self._rows[i : i + BLOCK]) for i in range(0, len(self._rows), BLOCK)]
             )
@@ -96,7 +104,7 @@ class Sorter(Generic[Row]):
 
     def blocks(self) -> list[Iterator[list[Row]]]:
         """Each run as an iterator over its sorted blocks."""
-        self._rows.sort()
+        self._rows.sort(key=self.by)
         rest = [iter([self._rows])] if self._rows else []
         return [map(self._spill.read, places) for places in self.runs] + rest
 
@@ -109,7 +117,8 @@ class Sorter(Generic[Row]):
 def merged(sorters: list[Sorter[Row]]) -> Iterator[list[Row]]:
     """All rows of several sorters in key order, in chunks that never end amid equal keys."""
     out: list[Row] = []
-    for rows in _rounds([blocks for sorter in sorters for blocks in sorter.blocks()]):
+    by = sorters[0].by if sorters else None
+    for rows in _rounds([blocks for sorter in sorters for blocks in sorter.blocks()], by):
         out = out + rows if out else rows
         while len(out) >= 2 * CHUNK:
             cut = CHUNK
@@ -121,7 +130,7 @@ def merged(sorters: list[Sorter[Row]]) -> Iterator[list[Row]]:
         yield out
 
 
-def _rounds(sources: list[Iterator[list[Row]]]) -> Iterator[list[Row]]:
+def _rounds(sources: list[Iterator[list[Row]]], by: Callable[[Row], Any] | None) -> Iterator[list[Row]]:
     """One round takes what lies strictly below the smallest last key of the runs that have more to come."""
     heads = [next(blocks, []) for blocks in sources]
     while True:
@@ -143,8 +152,8 @@ def _rounds(sources: list[Iterator[list[Row]]]) -> Iterator[list[Row]]:
         else:  # this run is at its end: its rows move into another head, which then carries the bound
             rows = heads.pop(lowest)
             sources.pop(lowest)
-            heads[0] = sorted(heads[0] + rows) if heads[0] else rows
+            heads[0] = sorted(heads[0] + rows, key=by) if heads[0] else rows
             continue
         if taken:
-            taken.sort()
+            taken.sort(key=by)
             yield taken

@@ -221,4 +221,5 @@ def _document(outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = F
         outcome.requests,
         listed,
         sources=dict(outcome.sources),
+        whole=whole,
     )

@@ -113,7 +113,8 @@ def _heard(
     refused: list[tuple[Change, str]] = []
     for group in groupings:
         row = (group.name, group.description)
-        parts = [(GROUP, group.key, group.name, row, answer.refused.get(group.key))]
+        own = (GROUP, group.key, group.name, row, answer.refused.get(group.key))
+        parts: list[tuple[str, bytes, str, tuple[str, ...], str | None]] = [own]
         for person in group.people:
             reason = answer.refused.get(group.key) or answer.seats.get((group.key, person.key))
             parts.append((SEAT, group.key + NUL + person.key, f"{group.name} / {person.shown}", (), reason))

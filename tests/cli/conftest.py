@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from tests.cli.kit import Office, customer, groups_file, people, switches
+from tests.cli.files import customer, groups_file, people
+from tests.cli.kit import SPELLINGS, Office, switches
 
 from rosterd.sandbox import serve
 
@@ -25,6 +26,17 @@ def new_office(tmp_path: Path) -> Iterator[NewOffice]:
             return Office(tmp_path, server)
 
         yield make
+    leaks = [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in OWN and leaked(path)]
+    assert not leaks, f"a secret in {leaks}"
+
+
+OWN = ("rosterd.toml", "orbix__client_secret")  # where the tests themselves put it
+
+
+def leaked(path: Path) -> bool:
+    """Whether a file holds the secret in one of its spellings."""
+    data = path.read_bytes()
+    return any(text.encode() in data for text in SPELLINGS)
 
 
 @pytest.fixture

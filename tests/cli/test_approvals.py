@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from tests.cli.kit import Office, customer, limit, numbered, people
+from tests.cli.files import customer, limit, numbered, people
+from tests.cli.kit import Office
 
 from rosterd.log import configure
 from rosterd.once import Wish, run_once

@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 import pytest
-from tests.cli.kit import Office, customer, people, toml
+from tests.cli.files import customer, people, toml
+from tests.cli.kit import Office
 from tests.cli.test_approvals import FIVE
 
 NAMES = ("acme", "bolt", "cord", "dune")

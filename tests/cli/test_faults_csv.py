@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.kit import Office, csv_text, customer, limit, numbered, people
+from tests.cli.files import csv_text, customer, limit, numbered, people
+from tests.cli.kit import Office
 
 FIVE = ("ana", "bruno", "carlos", "dora", "egon")
 GOOD = csv_text(("logon", "name", "email"), people(*FIVE))

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from tests.cli.kit import Office, checked_run, people
+from tests.cli.files import people
+from tests.cli.kit import Office, checked_run
 
 FIVE = ("ana", "bruno", "carlos", "dora", "egon")
 

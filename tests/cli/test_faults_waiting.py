@@ -6,6 +6,7 @@ import time
 
 import pytest
 from tests.cli.kit import Office
+from tests.cli.test_customers import four
 from tests.cli.test_faults_orbix import fails, mends
 
 
@@ -56,8 +57,6 @@ def test_fault_28_the_cap_is_a_setting(office: Office) -> None:
 
 def test_fault_28_the_cap_concerns_every_customer(office: Office) -> None:
     """After one customer was told to come back later, the others do not ask at once again."""
-    from tests.cli.test_customers import four
-
     office.settings = {}
     four(office)
     fault = office.fault("status", status=429, path="users", retry_after=600)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.kit import Office, customer, numbered, people
+from tests.cli.files import customer, numbered, people
+from tests.cli.kit import Office
 from tests.cli.terminal import on_terminal
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import NewOffice
-from tests.cli.kit import GROUPS_HEAD, Office, Row, customer, groups_file, numbered, people
+from tests.cli.files import GROUPS_HEAD, Row, customer, groups_file, numbered, people
+from tests.cli.kit import Office
 
 
 def big(office: Office, count: int, group: str = "Everybody") -> None:

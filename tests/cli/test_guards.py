@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.cli.kit import GROUPS_HEAD, Office, Row, limit, numbered, people
+from tests.cli.files import GROUPS_HEAD, Row, limit, numbered, people
+from tests.cli.kit import Office
 
 FIVE = ("ana", "bruno", "carlos", "dora", "egon")
 
@@ -34,7 +35,7 @@ def changes(plan: dict[str, Any], op: str, kind: str = "person") -> list[dict[st
     return [change for change in plan["changes"] if (change["op"], change["kind"]) == (op, kind)]
 
 
-def test_leavers_two_of_five(office: Office) -> None:
+def test_fault_41_leavers_two_of_five(office: Office) -> None:
     office.run(code=0)
     office.put(people(*FIVE[:3]))
     plan = held(office, "leavers")
@@ -134,7 +135,7 @@ def crowd(grouped: Office) -> Office:
     return grouped
 
 
-def test_member_loss(crowd: Office) -> None:
+def test_fault_86_member_loss(crowd: Office) -> None:
     crowd.put_groups([*members("Floor 1", range(13)), *members("Floor 2", range(20, 40))])
     plan = held(crowd, "member_loss")
     assert "Floor 1" in plan["reasons"][0] and "Floor 2" not in plan["reasons"][0]
@@ -165,7 +166,7 @@ def test_a_group_that_would_be_empty_holds(crowd: Office, happens: Callable[[Off
     assert crowd.one(code=0)["requests"] == 0
 
 
-def test_a_small_group_that_would_be_empty_holds(crowd: Office) -> None:
+def test_fault_86_a_small_group_that_would_be_empty_holds(crowd: Office) -> None:
     """Fewer members than member_loss looks at: an emptied group holds by itself (FAULTS.md row 86)."""
     crowd.put_groups(
         [*members("Floor 1", range(20)), *members("Floor 2", range(20, 40)), ("Attic", "", "p00001")]

@@ -7,7 +7,8 @@ import io
 from typing import Any
 
 import pytest
-from tests.cli.kit import Office, customer, groups_file, numbered, people
+from tests.cli.files import customer, groups_file, numbered, people
+from tests.cli.kit import Office
 from tests.cli.test_approvals import FIVE
 
 

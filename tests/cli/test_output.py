@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.kit import PATIENCE, PROGRAM, Office, environment, numbered, people
+from tests.cli.files import numbered, people
+from tests.cli.kit import PATIENCE, PROGRAM, Office, environment
 from tests.cli.terminal import on_terminal
 
 COLOUR = re.compile(r"\x1b\[\d+m")

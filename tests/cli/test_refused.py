@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cli.kit import Office, people
+from tests.cli.files import people
+from tests.cli.kit import Office
 from tests.cli.test_approvals import FIVE, later
 
 

@@ -6,7 +6,8 @@ import time
 from math import ceil
 
 import pytest
-from tests.cli.kit import Office, Row, numbered, people
+from tests.cli.files import Row, numbered, people
+from tests.cli.kit import Office
 
 
 def sent(office: Office) -> tuple[int, int]:

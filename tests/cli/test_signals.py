@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import pytest
-from tests.cli.kit import PATIENCE, Office, Result, checked_run, clean, customer, numbered, people, switches
+from tests.cli.files import customer, numbered, people
+from tests.cli.kit import PATIENCE, Office, Result, checked_run, clean, switches
 
 from rosterd.sandbox import serve
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cli.kit import Office, customer, groups_file, people
+from tests.cli.files import customer, groups_file, people
+from tests.cli.kit import Office
 from tests.cli.test_approvals import FIVE
 
 

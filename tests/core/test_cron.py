@@ -87,6 +87,15 @@ def test_a_day_that_never_comes(text: str) -> None:
         parse(text)
 
 
+SCHEDULES = [
+    "*/15 * * * *",
+    "7 * * * *",
+    "30 2 * * *",
+    "0 0 * * *",
+    "0 3 * * 0",
+    "0 0 1 * *",
+    "*/7 1-3 * * *",
+]
 ZONES = [
     "Europe/Paris",
     "America/Sao_Paulo",

@@ -125,6 +125,16 @@ def test_nested_groups_are_reported_where_they_are_not_expanded(opened: Opened) 
     assert any("is a group, and `nested` is off" in reason for reason in problems(result.document).values())
 
 
+def test_a_group_that_contains_one_of_two_namesakes_does_not_contain_the_other(opened: Opened) -> None:
+    """Staff of Paris and staff of Rome are both called Staff; Top holds only the first."""
+    hq = company("Ana", "Bob", Top=["g-paris"])
+    hq.groups["g-paris"] = Unit("Staff", "", ["ana"])
+    hq.groups["g-rome"] = Unit("Staff", "", ["bob"])
+    office = opened(hq)
+    assert office.run().code == 0
+    assert seats(office) == {"Staff / ana", "Staff / bob", "Top / ana"}
+
+
 def test_several_ways_into_a_grouping_count_once(opened: Opened) -> None:
     hq = company("Ana", Top=["g-low", "ana"], Low=["ana"])
     hq.groups["g-twin"] = Unit("TOP", "", ["ana"])
@@ -219,6 +229,7 @@ def test_refs_are_made_of_what_groups_use() -> None:
     assert refs_of([person("ana", refs="x\0y")], {"d", "u", "k"}, set()) == [
         ("x", b"ana", ACTIVE, "NDD//ana"),
         ("y", b"ana", ACTIVE, "NDD//ana"),
+        (ref_key("NDD", "ana"), b"ana", ACTIVE, "NDD//ana"),
     ]
 
 

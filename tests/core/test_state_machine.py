@@ -318,14 +318,14 @@ class Days(RuleBasedStateMachine):
                 assert seats.get((group, person)) == "active", (group, person)
         for seat, state in seats.items():
             if seat not in wanted.seats | wanted.kept | wanted.perhaps:
-                assert state in ("left", "removed"), seat
+                assert state in ("left", "removed"), (seat, state)
 
     def check_quiet(self) -> None:
         """P6: a run without changes makes no request, and ends 0."""
         office = self.office
         office.orbix.clear()
         again = office.run()
-        assert (again.code, again.outcome.requests, again.changes) == (0, 0, []), again.document
+        assert (again.code, again.outcome.requests, again.changes) == (0, 0, []), (again.changes, again.document)
         assert not office.orbix.calls
 
     def refusals(self) -> set[tuple[str, str]]:

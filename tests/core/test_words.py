@@ -51,11 +51,7 @@ def test_colours_are_for_terminals_only() -> None:
 
 def test_tables_are_aligned() -> None:
     lines = list(words.table([["", "read"], ["people", 1_200], ["seats", 7]]))
-    assert (
-        lines == ["            read", "  people  1,200", "  seats       7"]
-        or len({len(line) for line in lines[1:]}) == 1
-    )
-    assert "1,200" in lines[1]
+    assert lines == ["           read", "  people  1,200", "  seats       7"]
 
 
 def test_buckets_that_are_empty_are_left_out() -> None:

@@ -257,7 +257,7 @@ def test_fault_28_over_the_cap_ends_for_every_customer_and_says_when() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (formatdate(time.time() - 5000, usegmt=True), 1.0),
+        pytest.param(formatdate(time.time() - 5000, usegmt=True), 1.0, id="a date that is past"),
         ("soon", 1.0),
         ("-5", 1.0),
         ("7.5", 1.0),

@@ -256,27 +256,35 @@ def standing(rounds: Rounds) -> None:
     rounds.calm()
 
 
-def flipped(rounds: Rounds, flips: int) -> None:
-    """One flipped bit in the ledger's file: found (8) before anything is sent, or whatever is wanted is delivered."""
+def damaged(rounds: Rounds, flips: int) -> None:
+    """The ledger's file with one bit flipped, or cut short, many times."""
     rounds.calm()
     whole = rounds.ledger.read_bytes()
     for _ in range(flips):
-        for file in rounds.directory.glob("ledger.db*"):
-            file.unlink()
         place, bit = rounds.dice.randrange(len(whole)), rounds.dice.randrange(8)
-        damaged = bytearray(whole)
-        damaged[place] ^= 1 << bit
-        rounds.ledger.write_bytes(damaged)
-        sent = rounds.target.requests()
-        _, code = rounds.run(WHOLE)
-        rounds.kills[str(code)] += 1  # no kills here, but exit codes
-        if code not in (*ENDS, 8) or (code == 8 and rounds.target.requests() != sent):
-            rounds.wrong.append(f"byte {place}, bit {bit}: ended with {code}")
-        held = rounds.target.settled().clients["ACME"]
-        if {key: [form] for key, form in rounds.companies[0].wanted().items()} != {
-            key: forms[-1:] for key, forms in held.users.items()
-        }:
-            rounds.wrong.append(f"byte {place}, bit {bit}: not everybody is there as wanted")
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << bit
+        _damage(rounds, bytes(flipped), f"byte {place}, bit {bit}", (*ENDS, 8))
+    for part in range(40):
+        length = part * len(whole) // 40 + rounds.dice.randrange(2)
+        _damage(rounds, whole[:length], f"the first {length} bytes", (8,))
+
+
+def _damage(rounds: Rounds, content: bytes, what: str, codes: tuple[int, ...]) -> None:
+    """Found (8) before anything is sent, or what is wanted is delivered."""
+    for file in rounds.directory.glob("ledger.db*"):
+        file.unlink()
+    rounds.ledger.write_bytes(content)
+    sent = rounds.target.requests()
+    _, code = rounds.run(WHOLE)
+    rounds.kills[str(code)] += 1  # no kills here, but exit codes
+    if code not in codes or (code == 8 and rounds.target.requests() != sent):
+        rounds.wrong.append(f"{what}: ended with {code}")
+    if len(codes) == 1 and rounds.ledger.read_bytes() != content:
+        rounds.wrong.append(f"{what}: the file is not as it was")
+    users = rounds.target.settled().clients["ACME"].users
+    if {key: forms[-1] for key, forms in users.items()} != rounds.companies[0].wanted():
+        rounds.wrong.append(f"{what}: not everybody is there as wanted")
 
 
 def main(scenario: str, directory: str, membership: str, seed: str, kills: str, mutant: str = "") -> None:
@@ -286,8 +294,8 @@ def main(scenario: str, directory: str, membership: str, seed: str, kills: str, 
     try:
         if scenario == "at_random":
             rounds.play(int(kills))
-        elif scenario == "flipped":
-            flipped(rounds, int(kills))
+        elif scenario == "damaged":
+            damaged(rounds, int(kills))
         else:
             {"revert": revert, "standing": standing}[scenario](rounds)
     finally:

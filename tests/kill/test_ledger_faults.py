@@ -47,11 +47,10 @@ def resting(delivered: tuple[Site, bytes]) -> Site:
     return site
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A customer whose first delivery has gone well, with a change waiting; a sandbox of its own."""
-    with open_site(tmp_path / "site") as opened:
-        opened.company(small(2))
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site for tests that send; each of them leaves it in step."""
+    with open_site(tmp_path_factory.mktemp("sending") / "site") as opened:
         yield opened
 
 
@@ -68,12 +67,9 @@ def refused(site: Site, *, code: int = UNUSABLE, **options: object) -> str:
 class TestDamage:
     def test_cut_short(self, resting: Site) -> None:
         whole = resting.ledger.read_bytes()
-        half = len(whole) // 2
-        for length in (1, 16, 60, 99, 100, 4096, half, len(whole) - 1):
+        for length in (60, len(whole) - 1):
             resting.put(whole[:length])
-            said = refused(resting)
-            assert "ledger.db" in said, length
-            assert "backup" in said, said
+            assert "backup" in refused(resting)
 
     @pytest.mark.parametrize(
         ("content", "words"),
@@ -88,52 +84,37 @@ class TestDamage:
     def test_something_else(self, resting: Site, content: bytes, words: str) -> None:
         resting.put(content)
         assert words in refused(resting)
-        assert resting.call("status").returncode == UNUSABLE
-        assert resting.call("ledger", "verify").returncode == UNUSABLE
 
-    @pytest.mark.parametrize("page", (2, 5, 9))
-    def test_a_page_of_nonsense(self, resting: Site, page: int) -> None:
+    def test_every_command_finds_it(self, resting: Site) -> None:
+        resting.put(b"")
+        for command in (["status"], ["ledger", "verify"], ["plan"], ["leavers"]):
+            done = resting.call(*command)
+            assert done.returncode == UNUSABLE, command
+            assert "is empty" in done.stdout + done.stderr
+        assert resting.ledger.read_bytes() == b""
+
+    def test_a_page_of_nonsense(self, resting: Site) -> None:
         whole = bytearray(resting.ledger.read_bytes())
-        whole[4096 * (page - 1) : 4096 * page] = random.Random(page).randbytes(4096)
+        whole[4096:8192] = random.Random(1).randbytes(4096)
         resting.put(bytes(whole))
         assert "damaged" in refused(resting)
 
-    def test_flipped_bits(self, site: Site) -> None:
-        """Each flip is found, or it makes no difference to what is delivered: never another exit code."""
-        whole, dice = site.ledger.read_bytes(), random.Random(3)
-        places = [0, 16, 20, 24, 60, 71, *(dice.randrange(len(whole)) for _ in range(6))]
-        found = 0
-        for place in places:
-            damaged = bytearray(whole)
-            damaged[place] ^= 1 << dice.randrange(8)
-            site.put(bytes(damaged))
-            site.company(small(1))
-            asked = site.requests()
-            document = site.run()
-            assert document["exit_code"] in (0, 3, UNUSABLE), (place, document)
-            found += document["exit_code"] == UNUSABLE
-            if document["exit_code"] == UNUSABLE:
-                assert site.requests() == asked
-            else:
-                assert site.in_step() == [], place
-        assert found > 3
-
-    def test_many_flipped_bits(self) -> None:
-        """The same in forks of one process."""
+    def test_many_flipped_bits_and_cuts(self) -> None:
+        """In forks of one process. A flip is found, or it makes no difference to what is delivered in the end."""
         with quick_place() as place:
-            found = program("driver", "flipped", place, "additive", "flips", 200)
+            found = program("driver", "damaged", place, "additive", "flips", 150)
         assert found["wrong"] == [], found["said"]
-        assert found["kills"]["8"] > 10
+        assert found["kills"]["8"] > 43
 
-    def test_text_that_is_none(self, site: Site) -> None:
+    def test_text_that_is_none(self, resting: Site) -> None:
         """SQLite's own check does not look into texts."""
-        with closing(sqlite3.connect(site.ledger)) as database, database:
+        with closing(sqlite3.connect(resting.ledger)) as database, database:
             database.execute("UPDATE person SET name = CAST(x'41ff42' AS TEXT) WHERE logon = 'p00'")
-        asked = site.requests()
-        document = site.run()
+        asked = resting.requests()
+        document = resting.run()
         assert document["exit_code"] == UNUSABLE
         assert "damaged" in document["said"]
-        assert site.requests() == asked
+        assert resting.requests() == asked
 
     def test_a_serial_that_is_no_number(self, resting: Site) -> None:
         with closing(sqlite3.connect(resting.ledger)) as database, database:
@@ -169,48 +150,57 @@ class TestForeign:
         assert document["exit_code"] == UNUSABLE
         assert "not a regular file" in document["said"]
 
-    def test_a_deleted_ledger_delivers_everything_again_and_removes_nobody(self, site: Site) -> None:
-        site.ledger.unlink()
-        document = site.run()
-        assert document["exit_code"] == 3
-        assert any("new one" in notice for notice in document["notices"])
-        assert document["customers"]["acme"]["people"]["created"] == len(site.wanted.people)
-        assert document["customers"]["acme"]["people"]["gone"] == 0
-        assert json.loads(site.call("leavers", "--json").stdout)["leavers"] == []
+    def test_a_deleted_ledger_delivers_everything_again_and_removes_nobody(self, tmp_path: Path) -> None:
+        with open_site(tmp_path / "site") as site:
+            site.company(small(2))
+            site.ledger.unlink()
+            document = site.run()
+            assert document["exit_code"] == 3
+            assert any("new one" in notice for notice in document["notices"])
+            assert document["customers"]["acme"]["people"]["created"] == len(site.wanted.people)
+            assert document["customers"]["acme"]["people"]["gone"] == 0
+            assert json.loads(site.call("leavers", "--json").stdout)["leavers"] == []
+
+
+COPIES = ("backup.db", "copied.db")
 
 
 class TestOlderCopies:
     """A copy put back is compared whole: what was delivered since is in doubt, and sent again."""
 
-    @pytest.fixture
-    def moved_on(self, site: Site) -> Site:
-        """A copy of both kinds was made, the change went, and the directory is back at what the copies say."""
+    @pytest.fixture(scope="class")
+    def copied(self, site: Site) -> Site:
+        """A copy of both kinds has been made."""
         assert site.call("ledger", "backup", str(site.directory / "backup.db")).returncode == 0
         shutil.copy(site.ledger, site.directory / "copied.db")
-        assert site.run()["exit_code"] in (0, 3)
-        site.company(small(1))
         return site
 
-    @pytest.mark.parametrize("copy", ["backup.db", "copied.db"])
+    @pytest.fixture
+    def moved_on(self, copied: Site) -> Site:
+        """The change went, and the directory is back at what the copies say."""
+        copied.company(small(2))
+        assert copied.run()["exit_code"] in (0, 3)
+        copied.company(small(1))
+        return copied
+
+    @pytest.mark.parametrize("copy", COPIES)
     def test_put_back(self, moved_on: Site, copy: str) -> None:
         moved_on.put((moved_on.directory / copy).read_bytes())
         document = moved_on.run()
         assert document["exit_code"] in (0, 3)
         assert any("older copy" in notice for notice in document["notices"])
-        people = document["customers"]["acme"]["people"]
-        assert people["updated"] == len(moved_on.wanted.people)
+        assert document["customers"]["acme"]["people"]["updated"] == len(moved_on.wanted.people)
         asked = moved_on.requests()
         again = moved_on.run()
         assert again["exit_code"] in (0, 3)
         assert "notices" not in again
         assert moved_on.requests() == asked
 
-    @pytest.mark.parametrize("copy", ["backup.db", "copied.db"])
+    @pytest.mark.parametrize("copy", COPIES)
     def test_put_back_beside_the_journal_of_a_killed_run(self, moved_on: Site, copy: str) -> None:
         """SQLite would mix the two: acknowledgements of one file, everything else of the other."""
         kill_amid_a_run(moved_on)
-        wal = moved_on.directory / "ledger.db-wal"
-        assert wal.stat().st_size
+        assert (moved_on.directory / "ledger.db-wal").stat().st_size
         moved_on.ledger.write_bytes((moved_on.directory / copy).read_bytes())
         assert "ledger.db-wal" in refused(moved_on)
         assert moved_on.call("status").returncode == UNUSABLE
@@ -220,23 +210,29 @@ class TestOlderCopies:
         assert document["exit_code"] in (0, 3)
         assert any("older copy" in notice for notice in document["notices"])
 
-    def test_a_copy_put_back_and_killed_is_still_a_copy(self, moved_on: Site) -> None:
+    def test_put_back_and_killed_it_is_still_a_copy(self, moved_on: Site) -> None:
         """Its first run is killed: the next one still compares everything, and does not take it for a mixture."""
         moved_on.put((moved_on.directory / "copied.db").read_bytes())
         kill_amid_a_run(moved_on)
-        assert moved_on.run()["exit_code"] in (0, 3)
-        with closing(sqlite3.connect(moved_on.ledger)) as database:
-            assert database.execute("SELECT count(*) FROM person WHERE state = 'doubt'").fetchone() == (0,)
+        document = moved_on.run()
+        assert document["exit_code"] in (0, 3)
+        assert document["customers"]["acme"]["people"]["updated"] == len(moved_on.wanted.people)
 
 
 def kill_amid_a_run(site: Site) -> None:
     """Kills a run while its first request waits for an answer."""
     site.server.faults.add(fault("hang", path="users", times=1))
     with started(site) as running:
-        within(20, lambda: site.server.world.in_flight > 0)
+        within(20, lambda: hanging(site))
         running.kill()
         running.wait(10)
     site.server.faults.clear()
+
+
+def hanging(site: Site) -> bool:
+    """Whether a request for people waits for its answer."""
+    requests = site.server.world.requests
+    return bool(requests) and requests[-1]["path"].endswith("/v1/users") and requests[-1]["status"] is None
 
 
 @contextmanager
@@ -262,13 +258,13 @@ class TestTwoRuns:
         with open_site(tmp_path / "site", delivered=False) as site:
             site.server.faults.add(fault("hang", path="users", times=1))
             with started(site) as first:
-                within(20, lambda: site.server.world.in_flight > 0)
+                within(20, lambda: hanging(site))
                 asked = site.requests()
                 begun = time.monotonic()
                 document = site.run()
                 assert (
                     time.monotonic() - begun < 5
-                )  # most of it is the start of Python, twice as slow when busy
+                )  # nearly all of it is the start of Python on a busy machine
                 assert document["exit_code"] == LOCKED
                 assert f"process {first.pid}" in document["said"]
                 assert site.requests() == asked
@@ -278,10 +274,10 @@ class TestTwoRuns:
             assert site.run()["exit_code"] == 3
             assert site.in_step() == []
 
-    def test_a_strange_lock_file_stops_nothing(self, site: Site) -> None:
-        for content in (b"", b"{", b"[]", b'{"serial": "x", "rest": null}', b"\xff" * 600):
-            (site.directory / "ledger.db.lock").write_bytes(content)
-            assert site.run()["exit_code"] in (0, 3)
+    @pytest.mark.parametrize("content", [b"", b'{"serial": "x", "rest": null}', b"\xff" * 600])
+    def test_a_strange_lock_file_stops_nothing(self, site: Site, content: bytes) -> None:
+        (site.directory / "ledger.db.lock").write_bytes(content)
+        assert site.run()["exit_code"] in (0, 3)
 
 
 class TestNoRoom:
@@ -302,9 +298,10 @@ class TestNoRoom:
             assert "MiB are free" in document["customers"]["acme"]["reason"]
             assert site.requests() == asked
 
-    @pytest.mark.parametrize("most", [0, 4096, 20_480, 40_960])
-    def test_the_log_of_the_ledger_cannot_grow(self, site: Site, most: int) -> None:
-        """Whatever was sent when the disk filled up is in doubt, and goes again."""
+    @pytest.mark.parametrize("most", [0, 20_480, 40_960])
+    def test_files_cannot_grow(self, site: Site, most: int) -> None:
+        """RLIMIT_FSIZE stands in for a quota. Whatever was sent when it was reached is in doubt, and goes again."""
+        site.company(small(2))
         document = site.run(preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most)))
         assert document["exit_code"] == UNUSABLE, document["said"]
         site.company(small(1))
@@ -312,20 +309,19 @@ class TestNoRoom:
         assert site.in_step() == []
 
     def test_a_sync_that_fails(self, site: Site) -> None:
-        """EIO from every sync, from the first or from a later one on: stop, no second try of the same sync."""
-        for first in (1, 4, 7):
-            asked = site.requests()
-            inject = f"inject=fdatasync,fsync:error=EIO:when={first}+"
-            strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fdatasync,fsync", "-e", inject]
-            site.company(small(2))
-            document = site.run(before=strace)
-            assert document["exit_code"] == UNUSABLE, (first, document["said"])
-            assert first > 4 or site.requests() == asked
-            site.company(small(1))
-            assert site.run()["exit_code"] in (0, 3)
-            assert site.in_step() == []
+        """EIO from the first sync on. See test_syscalls for every later one."""
+        asked, inject = site.requests(), "inject=fdatasync,fsync:error=EIO:when=1+"
+        site.company(small(2))
+        strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fdatasync,fsync", "-e", inject]
+        document = site.run(before=strace)
+        assert document["exit_code"] == UNUSABLE, document["said"]
+        assert site.requests() == asked
+        site.company(small(1))
+        assert site.run()["exit_code"] in (0, 3)
+        assert site.in_step() == []
 
     def test_a_read_only_file_system(self, site: Site) -> None:
+        site.company(small(2))
         asked, before = site.requests(), site.files()
         script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
         document = site.run(before=[*APART, "sh", "-c", script, str(site.directory)])

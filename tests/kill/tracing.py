@@ -125,6 +125,34 @@ def runs(directory: Path, calls: str) -> tuple[int, list[str]]:
         rounds.target.close()
 
 
+def failing_syncs(directory: Path) -> tuple[int, list[str]]:
+    """Every sync from the n-th on fails with EIO: the run stops (8), and the next one brings all in step."""
+    rounds = Rounds(directory, "unknown", [small(1)], lanes=1)
+    calls = "fsync,fdatasync"
+    try:
+        rounds.calm()
+        for number in range(1, MOST):
+            rounds.companies = [small(2)]
+            rounds.write()
+            inject = f"inject={calls}:error=EIO:when={number}+"
+            code = traced(
+                lambda: rounds.whole(Wish()), ["-o", "/dev/null", "-e", f"trace={calls}", "-e", inject]
+            )
+            journal = rounds.target.settled()
+            rounds.note(WHOLE._replace(after=number), after_kill(rounds.ledger, journal))
+            rounds.companies = [small(1)]
+            rounds.run(WHOLE)
+            rounds.note(
+                WHOLE._replace(after=number), converged(rounds.ledger, rounds.target.settled(), [small(1)])
+            )
+            if code in (0, 3) or rounds.wrong:
+                return number - 1, rounds.wrong
+            assert code == 8, f"sync {number}: ended with {code}"
+        return MOST, ["it never went well"]
+    finally:
+        rounds.target.close()
+
+
 def creation(directory: Path) -> tuple[int, list[str]]:
     """A first start, killed at every call: there is a whole ledger, or none, and the next start finds its way."""
     wrong = []
@@ -237,6 +265,7 @@ WORKS: dict[str, Callable[[Path], tuple[int, list[str]]]] = {
     "files": lambda directory: runs(directory, FILES),
     "opens": lambda directory: runs(directory, OPENS),
     "sends": lambda directory: runs(directory, SENDS),
+    "syncs": failing_syncs,
     "creation": creation,
     "migration": migration,
     "backup": backing_up,

@@ -106,14 +106,18 @@ class Reader:
         return [row[0] for row in self._rows(sql, (binding, group + b"\0", group + b"\1", most))]
 
     def edges(self, binding: int) -> Iterator[list[tuple[str, bytes, str]]]:
-        after: tuple[str, bytes, str] = ("", b"", "")
-        while rows := self._rows(
-            "SELECT ref, handle, source FROM edge WHERE binding = ? AND (ref, handle, source) > (?, ?, ?)"
-            " ORDER BY ref, handle, source LIMIT ?",
-            (binding, *after, PAGE),
-        ):
+        """Raw membership in order, in pages that never end amid one ref (core.merge.align asks for that)."""
+        sql = "SELECT ref, handle, source FROM edge WHERE binding = ? AND "
+        order = " ORDER BY ref, handle, source"
+        after = ""
+        while rows := self._rows(f"{sql}ref > ?{order} LIMIT ?", (binding, after, PAGE)):
+            if len(rows) == PAGE:
+                after, *rest = rows[-1]
+                rows += self._rows(
+                    f"{sql}ref = ? AND (handle, source) > (?, ?){order}", (binding, after, *rest)
+                )
             yield rows
-            after = rows[-1]
+            after = rows[-1][0]
 
     def refusals(
         self, binding: int, kind: str, low: bytes, high: bytes

@@ -45,11 +45,8 @@ def approve(
             ledger.approve(plan, time.time(), time.time() + days * DAY)
             if not json:
                 name = names[plan.client]
-                say(
-                    [
-                        f"approved: {name}, {words.plural(plan.open, 'change')}, plan {plan.digest[:12]}, for {days} days"
-                    ]
-                )
+                what = f"{words.plural(plan.open, 'change')}, plan {plan.digest[:12]}"
+                say([f"approved: {name}, {what}, for {days} days"])
         concerned = list(dict.fromkeys(names[plan.client] for plan in chosen))
     if not now:
         if json:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.kit import Result, customer, groups_file, people
+from tests.cli.files import customer, groups_file, people
+from tests.cli.kit import Result
 from tests.real.ldap import certificates, company
 from tests.real.ldap.runs_kit import (
     ANNA,

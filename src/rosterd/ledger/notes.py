@@ -1,0 +1,74 @@
+"""What a run notes in the ledger without a target having said anything: provenance, edges, sizes, what was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rosterd.core.plan import PERSON, SEAT
+from rosterd.ledger.desk import Desk
+
+
+class Notes(Desk):
+    """Local notes of a run."""
+
+    def touch(self, binding: int, rows: Iterable[tuple[str, bytes, str, str, str]]) -> None:
+        """Takes note of new provenance: (kind, key, source, id, dn); nothing is sent for it."""
+        with self._writing():
+            for kind, key, *provenance in rows:
+                if kind == SEAT:
+                    self._db.execute(
+                        "UPDATE seat SET source = ? WHERE binding = ? AND key = ?",
+                        (provenance[0], binding, key),
+                    )
+                else:
+                    table = "person" if kind == PERSON else "grouping"
+                    self._db.execute(
+                        f"UPDATE {table} SET source = ?, id = ?, dn = ? WHERE binding = ? AND key = ?",
+                        (*provenance, binding, key),
+                    )
+
+    def keep_edges(
+        self, binding: int, added: Iterable[tuple[str, bytes, str]], removed: Iterable[tuple[str, bytes, str]]
+    ) -> None:
+        with self._writing():
+            self._db.executemany(
+                "DELETE FROM edge WHERE binding = ? AND ref = ? AND handle = ? AND source = ?",
+                ((binding, *edge) for edge in removed),
+            )
+            self._db.executemany(
+                "INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?)", ((binding, *edge) for edge in added)
+            )
+
+    def learn_size(self, binding: int, kind: str, size: int) -> None:
+        column = "people_size" if kind == PERSON else "groups_size"
+        with self._writing():
+            self._db.execute(f"UPDATE binding SET {column} = ? WHERE id = ?", (size, binding))
+
+    def tell(self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float) -> None:
+        """After a run that ended 0 or 3: notes what is set aside (kind, key, shown, reason); all problems are told."""
+        with self._writing():
+            self._db.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS aside (kind, key, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            )
+            self._db.execute("DELETE FROM aside")
+            for kind, key, shown, reason in asides:
+                self._db.execute("INSERT OR IGNORE INTO aside VALUES (?, ?)", (kind, key))
+                self._db.execute(
+                    "INSERT INTO problem VALUES (?, ?, ?, 'set_aside', ?, ?, '', ?, ?, 1) ON CONFLICT DO UPDATE SET"
+                    " bucket = 'set_aside', shown = excluded.shown, reason = excluded.reason, content = ''",
+                    (binding, kind, key, shown, reason, now, now),
+                )
+            self._db.execute(
+                "DELETE FROM problem WHERE binding = ? AND bucket = 'set_aside'"
+                " AND (kind, key) NOT IN (SELECT kind, key FROM aside)",
+                (binding,),
+            )
+            self._db.execute("UPDATE problem SET told = 1 WHERE binding = ?", (binding,))
+
+    def drop_refusals(self, binding: int, keys: Iterable[tuple[str, bytes]]) -> None:
+        """Refusals of records that are no longer wanted in that form."""
+        with self._writing():
+            self._db.executemany(
+                "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ? AND bucket = 'refused'",
+                ((binding, *pair) for pair in keys),
+            )
