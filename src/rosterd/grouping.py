@@ -1,7 +1,7 @@
 """Entries become groupings and raw membership edges; afterwards edges become seats.
 
-An edge is (ref of the member, handle of the group, source, where it stands). A handle is the folded group name as
-UTF-8, or, for groups that are only there to expand nesting, 0xFF and the DN.
+An edge is (ref of the member, handle of the group, source, where it stands). A handle is the key of the
+grouping, or, for an entry with a DN, 0xFF and the DN: two entries of one name are one grouping, but two nodes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Edge: TypeAlias = "tuple[str, bytes, str, int | str]"  # the last: where it stan
 KnownEdge: TypeAlias = tuple[str, bytes, str]  # as the ledger keeps it
 
 MAX_NAME = 150  # characters of a group name: 159 are too long by Orbix's own example
-NESTED_ONLY = b"\xff"
+ENTRY = b"\xff"
 
 
 class GroupRules(Protocol):
@@ -69,6 +69,7 @@ class Groups:
 
     by_key: dict[bytes, WantedGroup] = field(default_factory=dict)
     handles: dict[str, bytes] = field(default_factory=dict)  # a group's own ref -> its handle
+    under: dict[bytes, bytes] = field(default_factory=dict)  # handle of a wanted entry -> key of its grouping
     read: int = 0  # entries or, for CSV, distinct names
 
     def add(self, group: WantedGroup) -> None:
@@ -146,14 +147,15 @@ class GroupMapper:
         source = self._plan.source
         for i, row in enumerate(batch.rows):
             own = ref_dn(batch.dns[i]) if batch.dns else ""
-            if batch.wanted and not batch.wanted[i]:
-                handle = self._groups.handles.get(own) or NESTED_ONLY + own.encode("utf-8", "replace")
-            else:
+            handle = ENTRY + own.encode("utf-8", "replace")
+            if not batch.wanted or batch.wanted[i]:
                 try:
                     texts = (self._name(row), self._description(row))
-                    handle = self._declare(*texts, batch.places[i], batch.ids[i] if batch.ids else "")
+                    key = self._declare(*texts, batch.places[i], batch.ids[i] if batch.ids else "")
                 except TemplateError as error:
-                    handle = self._declare("", "", batch.places[i], "", str(error))
+                    key = self._declare("", "", batch.places[i], "", str(error))
+                handle = handle if own else key
+                self._groups.under[handle] = key
             if own:
                 self._groups.handles[own] = handle
             if batch.members:
@@ -233,6 +235,7 @@ def joined(parts: Iterable[Groups], precedence: Sequence[str]) -> Groups:
     ):
         whole.read += part.read
         whole.handles.update(part.handles)
+        whole.under.update(part.under)
         for group in part.by_key.values():
             old = whole.by_key.get(group.key)
             if old is not None and precedence and _rank(old, rank) != _rank(group, rank):
@@ -253,25 +256,24 @@ class Nesting:
 
     def __init__(self, parents: Mapping[bytes, set[bytes]], groups: Groups) -> None:
         self._parents = parents
-        self._wanted = groups.by_key
         self._cache: dict[bytes, tuple[bytes, ...]] = {}
+        self.direct = {key: key for key in groups.by_key} | groups.under  # without regard to nesting
         self.cycles: set[bytes] = set()
-        # Whether a group contains another, or was only read to be expanded; else a handle is its own grouping.
-        self.deep = bool(parents) or any(handle[:1] == NESTED_ONLY for handle in groups.handles.values())
+        self.deep = bool(parents)
 
     def groupings(self, handle: bytes) -> tuple[bytes, ...]:
-        """The handle itself and every group that contains it, as far as they are wanted."""
-        if not self.deep:
-            return (handle,)
+        """The grouping of the handle itself and of every group that contains it, as far as they are wanted."""
         if (found := self._cache.get(handle)) is None:
             seen = {handle}
             waiting = [handle]
             while waiting:
                 for parent in self._parents.get(waiting.pop(), ()):
-                    if parent == handle:
-                        self.cycles.add(handle)
+                    if parent == handle and handle in self.direct:
+                        self.cycles.add(self.direct[handle])
                     if parent not in seen:
                         seen.add(parent)
                         waiting.append(parent)
-            found = self._cache[handle] = tuple(sorted(seen & self._wanted.keys()))
+            found = self._cache[handle] = tuple(
+                sorted({self.direct[one] for one in seen if one in self.direct})
+            )
         return found

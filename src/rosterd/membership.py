@@ -32,7 +32,8 @@ SEAT_CUT = 3  # a Seat cut here compares equal to the ledger's row
 Ref: TypeAlias = tuple[str, bytes, str, str]
 
 REFUSED = "refused"  # the state of a person whom the target refused and who has not changed since
-_BEST_FIRST = {ACTIVE: 0, REFUSED: 1, ASIDE: 2, OUT: 3}
+MAYBE = "maybe"  # one of several whom an ambiguous member may mean: only a seat that is there already is kept
+_BEST_FIRST = {ACTIVE: 0, REFUSED: 1, ASIDE: 2, OUT: 3, MAYBE: 4}
 
 
 def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[Ref]:
@@ -94,26 +95,37 @@ def seats(
         if not members:
             continue
         who = {row[0]: row for row in people}
+        several: dict[str, list[Ref]] = {}
         if len(who) != len(people):
-            who = {ref: _one(list(same)) for ref, same in groupby(people, itemgetter(0))}
+            same = {ref: list(rows) for ref, rows in groupby(people, itemgetter(0))}
+            who = {ref: _one(rows) for ref, rows in same.items()}
+            several = {ref: rows for ref, rows in same.items() if not who[ref][1]}
         out: list[Seat] = []
         add = out.append
-        handles, simple = groups.handles, not nest.deep
+        handles, simple, direct = groups.handles, not nest.deep, nest.direct
         for ref, handle, source, place in members:
             found = who.get(ref)
             if simple and found is not None and found[1]:
-                add((handle + NUL + found[1], source, found[2], found[3], "", ""))
+                if handle in direct:
+                    add((direct[handle] + NUL + found[1], source, found[2], found[3], "", ""))
                 continue
             if ref in handles and source not in flat:
                 continue
-            if found is None or not found[1]:
-                reason = _why(ref, found, ref in handles)
-                at = located(labels, source, place) if place else ""
-                row = (b"\xff" + ref.encode("utf-8", "replace"), ASIDE, shown_ref(ref), reason, at)
-            else:
-                row = (found[1], found[2], found[3], "", "")
-            out += [(group + NUL + row[0], source, *row[1:]) for group in nest.groupings(handle)]
+            lost = found is None or not found[1]
+            at = located(labels, source, place) if lost and place else ""
+            rows = [_row(ref, found, ref in handles, at)]
+            rows += [(key, MAYBE, shown, rows[0][3], rows[0][4]) for _, key, _, shown in several.get(ref, ())]
+            out += [
+                (group + NUL + row[0], source, *row[1:]) for group in nest.groupings(handle) for row in rows
+            ]
         yield out
+
+
+def _row(ref: str, found: Ref | None, is_group: bool, at: str) -> tuple[bytes, str, str, str, str]:
+    """A member's key, state, shown form, reason and place; a stand-in key when it is nobody."""
+    if found is not None and found[1]:
+        return found[1], found[2], found[3], "", ""
+    return b"\xff" + ref.encode("utf-8", "replace"), ASIDE, shown_ref(ref), _why(ref, found, is_group), at
 
 
 def _one(same: list[Ref]) -> Ref:

@@ -15,7 +15,7 @@ from rosterd.core.people import ACTIVE, ASIDE, NUL, OUT, located
 from rosterd.core.plan import CREATE, GONE, GROUP, SEAT, TOUCH, UPDATE, Change, decide, is_active
 from rosterd.draft import ChangeLog, Judge, KnownGroup, KnownSeat, Plan, PlanningLedger, Terms
 from rosterd.grouping import Groups, WantedGroup
-from rosterd.membership import REFUSED, SEAT_CUT, Seat, unique_seats
+from rosterd.membership import MAYBE, REFUSED, SEAT_CUT, Seat, unique_seats
 from rosterd.roster import merged
 
 
@@ -62,6 +62,13 @@ def _slice(
     terms: Terms, ledger: PlanningLedger, plan: Plan, judge: Judge, ours: list[Seat], old: list[KnownSeat],
     names: dict[bytes, str], count: _Count, draft: ChangeLog,
 ) -> None:  # fmt: skip
+    if any(seat[2] == MAYBE for seat in ours):
+        there = {row[0] for row in old if is_active(row[2])}
+        ours = [
+            (*seat[:2], ASIDE, *seat[3:]) if seat[2] == MAYBE else seat
+            for seat in ours
+            if seat[2] != MAYBE or seat[0] in there
+        ]
     tally = plan.tallies[SEAT]
     tally.read += len(ours)
     pairs, left, same = unequal(ours, old, SEAT_CUT)

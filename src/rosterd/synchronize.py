@@ -98,6 +98,12 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     if isinstance(answer, str):
         return _not(notes, gone, answer)
     accepted, refused = _heard(delivery, groupings, changes, answer)
+    heard = {change.key for change in accepted} | {change.key for change, _ in refused}
+    left_out = [change for change in changes if change.kind == SEAT and change.key not in heard]
+    for change in left_out:
+        person = change.key.partition(NUL)[2]
+        if person in delivery.ledger.refusals(delivery.binding, PERSON, person, person):
+            delivery.tally(SEAT).refuse()
     delivery.record(batch, accepted, refused)
     delivery.ledger.remove(delivery.binding, gone)
     return True

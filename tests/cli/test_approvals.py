@@ -158,6 +158,17 @@ def test_a_busy_directory_does_not_void_an_approval(office: Office) -> None:
     assert part["people"]["created"] == 41, "one more alone is within the guard"
 
 
+def test_a_held_plan_is_forgotten_when_all_is_well_again(office: Office) -> None:
+    """Else an approval given later would let departures go that nobody looks at."""
+    office.run(code=0)
+    office.put(people(*FIVE[:3]))
+    digest = held_digest(office)
+    office.put(people(*FIVE))
+    assert office.one(code=0)["people"]["unchanged"] == 5
+    assert office.do("status", "--json").document["customers"]["acme"]["held"] == []
+    assert office.do("approve", digest).code == 2
+
+
 def test_status_tells_held_from_approved(tight: Office) -> None:
     tight.put(people(*FIVE, "filipa"))
     digest = held_digest(tight)

@@ -5,6 +5,7 @@ Every test sets a fault, runs, checks code, sandbox and words, takes the fault a
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -32,6 +33,7 @@ def fails(office: Office, *words: str, code: int = 6) -> dict[str, Any]:
     missing = [word for word in words if word.lower() not in part["reason"].lower()]
     assert not missing, (missing, part["reason"])
     assert str(office.server.port) in part["reason"], f"names the place: {part['reason']}"
+    assert re.search(r"\([a-z][^()]{9,}", part["reason"]), f"names the next step: {part['reason']}"
     mends(office)
     return part
 

@@ -88,7 +88,7 @@ def test_fault_83_over_a_thousand_is_set_aside_while_unknown(grouped: Office) ->
     assert part["people"]["created"] == 1001, "rule 9: the rest goes on"
     assert grouped.members() == {"Few": ["ndd//p00003"]}
     reason = next(problem["reason"] for problem in part["problems"] if problem["kind"] == "group")
-    assert "1,001" in reason and "additive" in reason
+    assert "more than the 1,000" in reason and "additive" in reason
     assert grouped.one(code=0)["groups"]["set_aside"] == 1, "told once"
 
 

@@ -12,7 +12,7 @@ from tests.core.company import GroupRules
 from rosterd.core.doors import Batch
 from rosterd.core.people import ACTIVE, ASIDE, ref_dn, ref_key, ref_logon
 from rosterd.grouping import (
-    NESTED_ONLY,
+    ENTRY,
     GroupMapper,
     GroupPlan,
     Groups,
@@ -134,8 +134,10 @@ def test_entries_bring_their_members_and_ids() -> None:
     groups, edges = entries(("Print", "x"), ("Sales", ""), members=[["da", "db"], []])
     assert said(groups) == {b"print": ("Print", "x", ACTIVE), b"sales": ("Sales", "", ACTIVE)}
     assert [group.id for group in groups.by_key.values()] == ["id0", "id1"]
-    assert edges == [("da", b"print"), ("db", b"print")]
-    assert groups.handles == {ref_dn("cn=0"): b"print", ref_dn("cn=1"): b"sales"}
+    first, second = ENTRY + b"dcn=0", ENTRY + b"dcn=1"
+    assert edges == [("da", first), ("db", first)]
+    assert groups.handles == {ref_dn("cn=0"): first, ref_dn("cn=1"): second}
+    assert groups.under == {first: b"print", second: b"sales"}
 
 
 def test_entries_that_are_only_there_to_be_expanded_are_no_groupings() -> None:
@@ -143,7 +145,8 @@ def test_entries_that_are_only_there_to_be_expanded_are_no_groupings() -> None:
         ("Inner", ""), ("Print", ""), wanted=[False, True], members=[["da"], [ref_dn("cn=0")]]
     )
     assert list(groups.by_key) == [b"print"]
-    assert edges == [("da", NESTED_ONLY + b"dcn=0"), (ref_dn("cn=0"), b"print")]
+    assert edges == [("da", ENTRY + b"dcn=0"), (ref_dn("cn=0"), ENTRY + b"dcn=1")]
+    assert groups.under == {ENTRY + b"dcn=1": b"print"}
 
 
 def test_members_by_key_or_by_logon() -> None:

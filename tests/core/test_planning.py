@@ -452,6 +452,21 @@ def test_empty_new_groupings_are_set_aside(opened: Opened) -> None:
     assert (office.run().code, office.run().code) == (3, 0)
 
 
+def test_an_empty_grouping_that_changes_is_set_aside_and_the_plan_is_quiet(opened: Opened) -> None:
+    hq = staff(2)
+    hq.groups["g"] = Unit("Print", "old", ["p0"])
+    office = opened(hq)
+    office.run()
+    hq.groups["g"].members.clear()
+    office.run()
+    office.approve()
+    assert office.run().counts("groups") == {"read": 1, "unchanged": 1}
+    hq.groups["g"].description = "new"
+    result = office.run()
+    assert (result.code, result.counts("groups"), result.changes) == (3, {"read": 1, "set_aside": 1}, [])
+    assert (office.run().code, office.run().changes) == (0, [])
+
+
 def test_a_refusal_is_news_once_and_not_sent_again_until_something_changes(opened: Opened) -> None:
     hq = staff(3)
     hq.groups["g"] = Unit("Print", "", ["p1", "p2"])

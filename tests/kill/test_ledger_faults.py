@@ -165,23 +165,25 @@ class TestForeign:
 COPIES = ("backup.db", "copied.db")
 
 
+@pytest.fixture(scope="module")
+def copied(site: Site) -> Site:
+    """A copy of both kinds has been made."""
+    assert site.call("ledger", "backup", str(site.directory / "backup.db")).returncode == 0
+    shutil.copy(site.ledger, site.directory / "copied.db")
+    return site
+
+
+@pytest.fixture
+def moved_on(copied: Site) -> Site:
+    """The change went, and the directory is back at what the copies say."""
+    copied.company(small(2))
+    assert copied.run()["exit_code"] in (0, 3)
+    copied.company(small(1))
+    return copied
+
+
 class TestOlderCopies:
     """A copy put back is compared whole: what was delivered since is in doubt, and sent again."""
-
-    @pytest.fixture(scope="class")
-    def copied(self, site: Site) -> Site:
-        """A copy of both kinds has been made."""
-        assert site.call("ledger", "backup", str(site.directory / "backup.db")).returncode == 0
-        shutil.copy(site.ledger, site.directory / "copied.db")
-        return site
-
-    @pytest.fixture
-    def moved_on(self, copied: Site) -> Site:
-        """The change went, and the directory is back at what the copies say."""
-        copied.company(small(2))
-        assert copied.run()["exit_code"] in (0, 3)
-        copied.company(small(1))
-        return copied
 
     @pytest.mark.parametrize("copy", COPIES)
     def test_put_back(self, moved_on: Site, copy: str) -> None:

@@ -80,8 +80,9 @@ class Desk(Reader):
                 )
                 return
             old = self._rows(
-                "SELECT id FROM plan WHERE binding = ? AND (approved IS NULL OR expires < ? OR digest = ?)",
-                (binding, now, digest),
+                "SELECT id FROM plan WHERE binding = ?"
+                " AND ((approved IS NULL AND pilot = ?) OR expires < ? OR digest = ?)",
+                (binding, int(pilot), now, digest),
             )
             for (plan,) in old:
                 self._db.execute("DELETE FROM plan_change WHERE plan = ?", (plan,))

@@ -19,6 +19,7 @@ from rosterd.ledger.reading import Binding
 
 RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
 TABLES = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
+KEEP_BATCHES = 30 * 86_400.0  # seconds
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
@@ -248,3 +249,22 @@ class SqliteLedger(Notes):
             )
             if whole and code in (0, 3):
                 self._db.execute("UPDATE binding SET delivered = 1 WHERE id = ?", (binding,))
+            self._thin_out(run, binding, now)
+
+    def _thin_out(self, run: int, binding: int, now: float) -> None:
+        """Older runs keep their counts, of those in which nothing happened only the last; requests stay a while."""
+        self._db.execute(
+            "UPDATE run SET document = json_remove(document, '$.problems', '$.reasons', '$.warnings')"
+            " WHERE id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)",
+            (binding, run),
+        )
+        self._db.execute(
+            "DELETE FROM run WHERE binding = ?1 AND id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)"
+            " AND exit_code = 0 AND json_extract(document, '$.requests') = 0"
+            " AND json_extract(document, '$.people.gone') = 0 AND json_extract(document, '$.seats.gone') = 0"
+            " AND json_extract(document, '$.groups.gone') = 0"
+            " AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.run = run.id)",
+            (binding, run),
+        )
+        old = (now - KEEP_BATCHES,)
+        self._db.execute("DELETE FROM batch WHERE state <> 'sending' AND started < ?", old)

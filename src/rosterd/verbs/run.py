@@ -61,6 +61,8 @@ def _confirm(yes: bool, json: bool) -> Any:
     """Decides about a first delivery: `--yes`, or the answer at the terminal."""
 
     def decide(name: str, plan: Plan, verdict: Verdict) -> bool:
+        if not verdict.reasons[0].startswith("first_run"):
+            return False
         if yes:
             return True
         if json or not (sys.stdin.isatty() and sys.stderr.isatty()) or len(verdict.reasons) > 1:

@@ -28,11 +28,12 @@ def member_refs(source: str, members: Sequence[str], values: Sequence[Sequence[b
     """The refs in the values of the member attributes, each once, in the server's order."""
     refs: dict[str, None] = {}
     for name, some in zip(members, values, strict=True):
-        texts = [value.decode("utf-8", "replace") for value in some]
+        # One by one: a group of 50,000 needs no second list of its texts.
+        texts = (value.decode("utf-8", "replace") for value in some)
         if name.lower() == MEMBER_UID:
-            refs.update(dict.fromkeys([ref_logon(source, text.replace("\0", "")) for text in texts]))
+            refs.update((ref_logon(source, text.replace("\0", "")), None) for text in texts)
         else:
-            refs.update(dict.fromkeys([ref_dn(normalise_dn(_bare(text))) for text in texts]))
+            refs.update((ref_dn(normalise_dn(_bare(text))), None) for text in texts)
     return tuple(refs)
 
 
