@@ -133,7 +133,9 @@ class Plan:
         """A record set aside or standing refused, with its reason."""
         self.problems.add([(kind.encode() + NUL + key, kind, key, bucket, shown, reason, place)])
         if bucket == "set_aside":
-            self.reasons[bucket][reason] += 1
+            counts = self.reasons[bucket]  # a reason may name its record, so there may be as many of them
+            if reason in counts or len(counts) < EXAMPLES:
+                counts[reason] += 1
 
     def drop(self, terms: Terms, kind: str, keys: Iterable[bytes]) -> None:
         """Refusals that no longer stand; those of a source that could not be read are left alone."""

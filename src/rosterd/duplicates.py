@@ -29,7 +29,7 @@ def unique(
         if len(set(map(_key, chunk))) == len(chunk):
             yield chunk
         else:
-            yield [_resolved(list(same), rank, labels, extra) for _, same in groupby(chunk, _key)]
+            yield [_resolved(sorted(same), rank, labels, extra) for _, same in groupby(chunk, _key)]
 
 
 def _resolved(same: list[Wanted], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra) -> Wanted:

@@ -198,14 +198,10 @@ def _unsendable(terms: Terms, group: WantedGroup, row: KnownGroup | None, count:
         return group.reason
     if row is not None and _frozen(row[3], terms) and (group.name, group.description) != (row[1], row[2]):
         return f"belongs to the source {row[3]}, which could not be read"
-    settled = row is not None and row[5] == ACTIVE
+    settled = row is not None and row[5] == ACTIVE and (group.name, group.description) == (row[1], row[2])
     if members == 0 and not settled:
         return "nobody who can be delivered is in it"
-    news = (
-        count.changed[group.key]
-        or not settled
-        or (row and (group.name, group.description) != (row[1], row[2]))
-    )
+    news = count.changed[group.key] or not settled
     if members > MEMBERS and not terms.additive and news:
         return (
             f'has more than the {MEMBERS:,} people of one request: set `membership = "additive"`'

@@ -31,12 +31,15 @@ def make_plan(
     nest, kinds = nesting(merged(edges), groups, terms.flat)
     refs: Sorter[Ref] = Sorter()
     plan_people(terms, ledger, plan, sources, emails, refs, kinds)
+    for source in sources:
+        source.people.close()  # the room is needed for the seats
     for chunk in seats(merged([refs]), merged(edges), groups, nest, terms.flat, terms.group_labels):
         plan.seats_wanted.add(chunk)
     refs.close()
     for handle in sorted(nest.cycles & groups.by_key.keys()):
         plan.warn(f"the grouping {groups.by_key[handle].name!r} contains itself through other groups")
     plan_groups_and_seats(terms, ledger, plan, groups)
+    plan.seats_wanted.close()
     _compare_edges(terms, ledger, plan, edges)
     if terms.only:
         _pilot(plan)

@@ -9,19 +9,22 @@ from hypothesis import strategies as st
 
 from rosterd import emails
 from rosterd.core.people import ACTIVE, ASIDE, Wanted
-from rosterd.emails import SharedEmails
+from rosterd.emails import NAMED, Share, SharedEmails
 
 
 def person(logon: str, email: str, state: str = ACTIVE) -> Wanted:
     return (logon.encode(), "NDD", logon, "", email, "hr", "", "", state, 2, "", "")
 
 
-def shared(people: list[Wanted], at_once: int = 3) -> dict[str, list[str]]:
-    found = SharedEmails()
+def shared(people: list[Wanted], at_once: int = 3) -> dict[str, Share]:
+    marks = SharedEmails()
     chunks = [people[i : i + at_once] for i in range(0, len(people), at_once)]
     for chunk in chunks:
-        found.feed(chunk)
-    return found.shared(chunks)
+        marks.feed(chunk)
+    found: dict[str, Share] = {}
+    for chunk in chunks:
+        marks.look(chunk, found)
+    return {email: share for email, share in found.items() if share.count > 1}
 
 
 def test_fault_78_an_address_of_two() -> None:
@@ -32,7 +35,12 @@ def test_fault_78_an_address_of_two() -> None:
         person("d", "d@y.z"),
         person("e", ""),
     ]
-    assert shared(people) == {"x@y.z": ["NDD//a", "NDD//c"]}
+    assert shared(people) == {"x@y.z": Share("x@y.z", 2, ["NDD//a", "NDD//c"])}
+
+
+def test_of_many_only_the_first_are_named() -> None:
+    (share,) = shared([person(f"p{n}", "x@y.z") for n in range(9)]).values()
+    assert (share.count, share.first) == (9, [f"NDD//p{n}" for n in range(NAMED)])
 
 
 def test_people_who_are_not_delivered_share_nothing() -> None:
@@ -43,7 +51,7 @@ def test_people_who_are_not_delivered_share_nothing() -> None:
 def test_as_a_dictionary_says(addresses: list[str], at_once: int) -> None:
     people = [person(f"p{number:02}", address) for number, address in enumerate(addresses)]
     counts = Counter(address.lower() for address in addresses if address)
-    assert {address: len(who) for address, who in shared(people, at_once).items()} == {
+    assert {address: share.count for address, share in shared(people, at_once).items()} == {
         address: count for address, count in counts.items() if count > 1
     }
 

@@ -112,10 +112,11 @@ def test_fault_82_names(name: str, reason: str) -> None:
     assert group.state == (ASIDE if reason else ACTIVE)
 
 
-def test_groups_without_a_name_stay_apart_and_have_a_place() -> None:
-    groups, _ = lines(("", "", "a"), ("", "x", "b"))
-    assert len(groups.by_key) == 2
-    assert {group.place for group in groups.by_key.values()} == {2, 3}
+def test_groups_without_a_name_are_set_aside_where_they_stand() -> None:
+    groups, _ = lines(("", "", "a"), ("Print", "", "b"))
+    (nameless,) = [group for group in groups.by_key.values() if group.state == ASIDE]
+    assert (nameless.reason, nameless.place) == ("has no group name", 2)
+    assert len(list(entries(("", ""), ("", ""))[0].by_key.values())) == 2, "each has its DN"
 
 
 def test_descriptions_are_one_line() -> None:

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from tests.core.mapping_kit import ATTRIBUTES, entry, mapped, mapper, one
 
 from rosterd.core.doors import Batch
-from rosterd.core.people import ACTIVE, ASIDE, OUT, sort_key
+from rosterd.core.people import ACTIVE, ASIDE, NO_KEY, OUT, sort_key
 from rosterd.errors import SettingsError
-from rosterd.mapping import NO_KEY
 
 texts = st.text(max_size=10)
 

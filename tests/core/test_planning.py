@@ -217,6 +217,22 @@ def test_without_precedence_both_are_set_aside(opened: Opened) -> None:
     assert office.run().code == 0, "told once, no news"
 
 
+@pytest.mark.parametrize("sources", [1, 2])
+def test_fault_75_what_is_said_of_a_collision_does_not_depend_on_the_order_of_reading(
+    opened: Opened, tmp_path: Path, sources: int
+) -> None:
+    said = []
+    for number, order in enumerate((1, -1)):
+        entries = [("1", Entry("Ana")), ("2", Entry("ana")), ("3", Entry("ANA"))]
+        parts = [entries] if sources == 1 else [entries[:2], entries[2:]]
+        directories = [Directory(f"s{i}", people=dict(part[::order])) for i, part in enumerate(parts)]
+        office = Office(tmp_path / f"{number}.db", *directories[::order], guards=OPEN)
+        said.append(office.run().document["problems"])
+        office.ledger.close()
+    assert len(said[0]) == 3
+    assert said[0] == said[1]
+
+
 # Rules 1 and 6, and how full requests are
 
 

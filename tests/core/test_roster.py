@@ -73,12 +73,9 @@ def test_equal_keys_around_the_end_of_a_chunk(equal: int) -> None:
     assert len([chunk for chunk in chunks if any(row[0] == b"000007" for row in chunk)]) == 1
 
 
-def test_equal_keys_come_in_the_order_of_the_whole_row() -> None:
-    rows = [(b"a", 3, "x"), (b"a", 1, "x"), (b"a", 2, "x")]
-    made = [sorter([[row]], 1) for row in rows]
-    assert list(merged(made)) == [[(b"a", 1, "x"), (b"a", 2, "x"), (b"a", 3, "x")]]
-    for one in made:
-        one.close()
+def test_equal_keys_of_several_sorters_come_together() -> None:
+    rows = [(b"a", 3, "x"), (b"b", 0, "x"), (b"a", 1, "x"), (b"a", 2, "x")]
+    check([sorter([[row]], 1) for row in rows], rows)
 
 
 def test_no_rows_no_chunks() -> None:

@@ -325,7 +325,10 @@ class Days(RuleBasedStateMachine):
         office = self.office
         office.orbix.clear()
         again = office.run()
-        assert (again.code, again.outcome.requests, again.changes) == (0, 0, []), (again.changes, again.document)
+        assert (again.code, again.outcome.requests, again.changes) == (0, 0, []), (
+            again.changes,
+            again.document,
+        )
         assert not office.orbix.calls
 
     def refusals(self) -> set[tuple[str, str]]:

@@ -147,6 +147,8 @@ class Patience:
                     return result
                 number += 1
                 if number >= self._attempts or not self._pause(number, result):
+                    tried = "tried once" if number == 1 else f"tried {number} times"
+                    result.problem.hint = result.problem.hint or f"{tried}; the next run tries again"
                     raise result.problem
                 doubt |= result.problem.maybe_applied
             except TargetError as error:

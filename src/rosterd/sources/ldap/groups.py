@@ -24,12 +24,15 @@ def by_logon(members: Sequence[str]) -> bool:
     return any(name.lower() == MEMBER_UID for name in members)
 
 
-def member_refs(source: str, members: Sequence[str], values: Sequence[Sequence[bytes]]) -> tuple[str, ...]:
-    """The refs in the values of the member attributes, each once, in the server's order."""
+def member_refs(source: str, members: Sequence[str], values: Sequence[list[bytes]]) -> tuple[str, ...]:
+    """The refs in the values of the member attributes, each once, in the server's order.
+
+    Takes the values out of their lists, so that a group of 50,000 is not held twice.
+    """
     refs: dict[str, None] = {}
     for name, some in zip(members, values, strict=True):
-        # One by one: a group of 50,000 needs no second list of its texts.
-        texts = (value.decode("utf-8", "replace") for value in some)
+        some.reverse()
+        texts = (some.pop().decode("utf-8", "replace") for _ in range(len(some)))
         if name.lower() == MEMBER_UID:
             refs.update((ref_logon(source, text.replace("\0", "")), None) for text in texts)
         else:
