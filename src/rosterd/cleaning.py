@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from unicodedata import category, normalize
 
+from rosterd.core.doors import Cell
 from rosterd.core.people import ACTIVE, ASIDE, OUT
+from rosterd.templates import TemplateError
 
 MAX_NAME = 1_024  # characters; a longer display name is cut and reported
 
@@ -42,7 +44,7 @@ class Problems:
             return OUT, self._out[i]
         if i in self._aside:
             return ASIDE, self._aside[i]
-        return ACTIVE, self._warned[i]
+        return ACTIVE, self._warned.get(i, "")
 
 
 def clean(text: str) -> str:
@@ -60,3 +62,17 @@ def clean(text: str) -> str:
 
 
 _BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+def true_for(
+    holds: Callable[[Sequence[Cell]], bool], rows: Sequence[Sequence[Cell]], problems: Problems
+) -> list[int]:
+    """Indexes of the rows for which a rule holds; rows on which it fails are set aside."""
+    found = []
+    for i, row in enumerate(rows):
+        try:
+            if holds(row):
+                found.append(i)
+        except TemplateError as error:
+            problems.aside(i, str(error))
+    return found

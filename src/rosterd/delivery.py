@@ -24,14 +24,19 @@ def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing
     delivery.people_size = min(binding.people_size or PEOPLE, PEOPLE)
     sync_people = synchronizing and not delivery.approved_only and synchronize_people(delivery, notes)
     gone = (one for one in delivery.chosen(plan.gone) if not (sync_people and one.kind == PERSON))
+    somebody = sync_people
     for chunk in chunked(gone, _MANY):
         ledger.depart(delivery.run, delivery.binding, chunk)
+        somebody = somebody or any(change.kind == PERSON for change in chunk)
+    if somebody:
+        ledger.unseat(delivery.binding)
     if not sync_people:
         push_people(delivery)
     if not (synchronizing and not delivery.approved_only and synchronize_groups(delivery, notes)):
         push_groups(delivery, binding.groups_size or GROUPINGS)
     if not delivery.approved_only:
         _notes(delivery, plan)
+        ledger.forget_holds(delivery.binding)
     if delivery.mismatch:
         raise TargetError(
             f"response_mismatch: an answer names records that were not sent: {delivery.mismatch}",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from rosterd.core.people import NUL, Known
-from rosterd.core.plan import KINDS, Change, Facts, Tally
+from rosterd.core.people import NUL
+from rosterd.core.plan import KINDS, Change, Digest, Facts, Tally
 from rosterd.grouping import KnownEdge
 from rosterd.membership import Seat
 from rosterd.roster import Sorter, Spill, merged
@@ -22,7 +22,7 @@ KnownGroup: TypeAlias = tuple[bytes, str, str, str, str, str]  # key, name, desc
 class PlanningLedger(Protocol):
     """What planning reads from a ledger; see ledger.reading."""
 
-    def people(self, binding: int) -> Iterator[list[Known]]: ...
+    def lines(self, binding: int) -> Iterator[list[str]]: ...
     def groups(self, binding: int) -> list[KnownGroup]: ...
     def seats(self, binding: int) -> Iterator[list[KnownSeat]]: ...
     def edges(self, binding: int) -> Iterator[list[KnownEdge]]: ...
@@ -51,11 +51,16 @@ class Terms:
     flat: frozenset[str] = frozenset()  # sources that do not expand nested groups
     aside_shared: frozenset[str] = frozenset()  # sources with shared_email = "set_aside"
     additive: bool = False
+
     only: tuple[str, ...] = ()
     people_labels: Mapping[str, str] = field(
         default_factory=dict
     )  # source -> how its people's file is called
     group_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def holds_back(self, sources: str) -> bool:
+        """Whether a known record belongs to a source that could not be read; one of nobody's may do so, too."""
+        return bool(self.frozen) and (not sources or not self.frozen.isdisjoint(sources.split(",")))
 
 
 # sort key, kind, key, bucket, as shown, reason, place
@@ -65,7 +70,8 @@ Problem: TypeAlias = tuple[bytes, str, bytes, str, str, str, str]
 class ChangeLog:
     """Changes in key order in a temporary file, each with whether an approval covers it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, digested: bool = True) -> None:
+        self._digest = Digest() if digested else None
         self._spill: Spill[tuple[Any, ...]] = Spill()
         self._places: list[tuple[int, int]] = []
         self.count = 0
@@ -75,11 +81,17 @@ class ChangeLog:
         if rows:
             self._places.append(self._spill.write([(approved, *change) for change, approved in rows]))
             self.count += len(rows)
+            if self._digest is not None:
+                self._digest.feed([change for change, _ in rows])
             self.approved += sum(approved for _, approved in rows)
 
     def __iter__(self) -> Iterator[list[tuple[Change, bool]]]:
         for place in self._places:
             yield [(Change(*row[1:]), row[0]) for row in self._spill.read(place)]
+
+    def digest(self) -> str:
+        """The digest of all changes so far."""
+        return self._digest.hexdigest() if self._digest is not None else ""
 
     def close(self) -> None:
         self._spill.close()
@@ -149,6 +161,10 @@ class Plan:
     def touch_rows(self) -> Iterator[tuple[str, bytes, str, str, str]]:
         for chunk in merged([self.touches]):
             yield from (row[1:] for row in chunk)
+
+    def standing(self, kind: str) -> set[bytes]:
+        """Keys of records that are set aside or stand refused."""
+        return {row[2] for chunk in merged([self.problems]) for row in chunk if row[1] == kind}
 
     def set_aside_rows(self) -> Iterator[tuple[str, bytes, str, str]]:
         """kind, key, as shown, reason."""

@@ -8,28 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
-from operator import itemgetter
 from typing import TypeAlias
 
-from rosterd.core.people import ASIDE, OUT, Place, Wanted, located
+from rosterd.core.people import ASIDE, OUT, US, Place, Row, Wanted, key_of, located, row_of, wanted_of
 
 # Told of every entry that does not go on, with its state and reason, and a number that tells it from the others.
 Extra: TypeAlias = Callable[[Wanted, int], None]
 
 SHADOWED = -1  # the number of entries that another source wins over: it is the same person all the same
 
-_key = itemgetter(0)
-
 
 def unique(
-    chunks: Iterable[list[Wanted]], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra
-) -> Iterator[list[Wanted]]:
-    """The chunks with one record per key; the others go to `extra`."""
+    chunks: Iterable[list[Row]], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra
+) -> Iterator[list[Row]]:
+    """The chunks with one row per key; the others go to `extra`."""
     for chunk in chunks:
-        if len(set(map(_key, chunk))) == len(chunk):
+        if len({row[0].partition(US)[0] for row in chunk}) == len(chunk):
             yield chunk
         else:
-            yield [_resolved(sorted(same), rank, labels, extra) for _, same in groupby(chunk, _key)]
+            yield [_one(list(same), rank, labels, extra) for _, same in groupby(chunk, key_of)]
+
+
+def _one(same: list[Row], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra) -> Row:
+    if len(same) == 1:
+        return same[0]
+    marks = {row[1]: row[4] for row in same}
+    person = _resolved(sorted(wanted_of(row) for row in same), rank, labels, extra)
+    return row_of(person, marks.get(person[9], 0))
 
 
 def _resolved(same: list[Wanted], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra) -> Wanted:

@@ -6,11 +6,11 @@ already (a few of them by chance); a second pass, over the sorted people, looks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
-from rosterd.core.people import ACTIVE, Wanted, fold
+from rosterd.core.people import ACTIVE, Row, fold, wanted_of
 
 _MANY: Final = 50_000  # people after whom a larger table takes over
 _FIRST: Final = 1 << 19  # slots of the first table
@@ -19,6 +19,7 @@ _REST: Final = (
 )  # slots of the larger one: 4 MiB; a million people leave some 50,000 candidates by chance
 
 
+_mark = itemgetter(4)
 NAMED: Final = 5  # people who are named of those who share an address
 
 
@@ -40,8 +41,8 @@ class SharedEmails:
         self._count = 0
         self.candidates: set[int] = set()
 
-    def feed(self, people: Iterable[Wanted]) -> None:
-        marks = [hash(person[4].lower()) for person in people if person[4] and person[8] == ACTIVE]
+    def feed(self, marks: list[int]) -> None:
+        """Takes note of addresses by their marks: hash(address.lower())."""
         self._count += len(marks)
         if self._rest is None and self._count > _MANY:
             self._rest = bytearray(_REST)
@@ -49,11 +50,12 @@ class SharedEmails:
         if self._rest is not None:
             self.candidates.update(_taken(self._rest, marks, mark_them=True))
 
-    def look(self, chunk: Iterable[Wanted], found: dict[str, Share]) -> None:
-        """Notes the candidates among one record per person."""
-        candidates = self.candidates
-        for person in [p for p in chunk if p[4] and hash(p[4].lower()) in candidates] if candidates else ():
-            if person[8] == ACTIVE:
+    def look(self, rows: list[Row], found: dict[str, Share]) -> None:
+        """Notes the candidates among one row per person."""
+        if self.candidates.isdisjoint(map(_mark, rows)):
+            return
+        for person in [wanted_of(row) for row in rows if row[4] in self.candidates]:
+            if person[4] and person[8] == ACTIVE:
                 share = found.setdefault(fold(person[4]), Share(person[4]))
                 share.count += 1
                 if share.count <= NAMED:

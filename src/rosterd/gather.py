@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from rosterd.core.doors import Feed, Proof, Source
-from rosterd.core.people import Wanted
+from rosterd.core.people import Row, key_of, wanted_of
 from rosterd.emails import SharedEmails
 from rosterd.errors import SourceError, Stopped
 from rosterd.grouping import Edge, GroupMapper, GroupPlan, Groups, declare_column
@@ -42,7 +42,7 @@ class Gathered:
     """What one source wants, and why that may be believed."""
 
     name: str
-    people: Sorter[Wanted] = field(default_factory=Sorter)
+    people: Sorter[Row] = field(default_factory=lambda: Sorter(key=key_of))
     groups: Groups = field(default_factory=Groups)
     edges: Sorter[Edge] = field(default_factory=lambda: Sorter(whole=True))
     proofs: list[Proof] = field(default_factory=list)
@@ -92,12 +92,13 @@ def _people(plan: SourcePlan, found: Gathered, emails: SharedEmails, progress: P
     _columns(plan, plan.people.templates, feed)
     mapper = PeopleMapper(plan.people, feed.attributes, refs=bool(found.groups.by_key or plan.groups))
     for batch in feed:
-        people = mapper.map(batch)
-        found.people.add(people)
-        emails.feed(people)
+        rows = mapper.rows(batch)
+        found.people.add(rows)
+        emails.feed([row[4] for row in rows if row[4]])
         if plan.people.groups:
+            people = [wanted_of(row) for row in rows]
             found.edges.add(declare_column(found.groups, found.name, mapper.memberships(batch, people)))
-        progress(f"{found.name}: people", len(people))
+        progress(f"{found.name}: people", len(rows))
     found.proofs.append(feed.proof())
     found.warned = mapper.warned
 

@@ -7,6 +7,7 @@ in flight is still settled; what was not sent stays unsent.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -34,6 +35,28 @@ class Sendable(Protocol):
 
 S = TypeVar("S", bound=Sendable)
 
+_SLICE = 0.25  # seconds after which a wait looks at the process's own stop
+
+
+class Halt(threading.Event):
+    """A stop of one run: set by itself, or by the process's own stop."""
+
+    def __init__(self, process: threading.Event) -> None:
+        super().__init__()
+        self._process = process
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._process.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set():
+            left = _SLICE if end is None else min(_SLICE, end - time.monotonic())
+            if left <= 0:
+                break
+            super().wait(left)
+        return self.is_set()
+
 
 def drive(requests: Iterator[S], lanes: int, stop: threading.Event) -> None:
     """Sends all requests; raises the first error that stops a run once everything in flight is settled."""
@@ -57,7 +80,7 @@ def drive(requests: Iterator[S], lanes: int, stop: threading.Event) -> None:
                 break
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
-                error = _settle(future, flying.pop(future), waiting)
+                error = _settle(future, flying.pop(future), waiting, stop)
                 problem = problem or error
     if problem is not None:
         raise problem
@@ -65,7 +88,9 @@ def drive(requests: Iterator[S], lanes: int, stop: threading.Event) -> None:
         raise Stopped("stopped before everything was sent")
 
 
-def _settle(future: Future[Answer], request: Sendable, waiting: deque[Sendable]) -> RosterdError | None:
+def _settle(
+    future: Future[Answer], request: Sendable, waiting: deque[Sendable], stop: threading.Event
+) -> RosterdError | None:
     """LedgerError (the answer could not be recorded) goes straight up: nothing more may be sent then."""
     try:
         answer = future.result()
@@ -76,6 +101,8 @@ def _settle(future: Future[Answer], request: Sendable, waiting: deque[Sendable])
         waiting.extendleft(reversed(request.settle(answer)))
     except RosterdError as error:
         if error.exit_code == 8:
+            if isinstance(stop, Halt):
+                stop.set()  # what waits in another lane must not be sent: its answer could not be recorded
             raise
         return error
     return None

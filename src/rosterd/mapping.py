@@ -10,15 +10,27 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from unicodedata import normalize
 
 from anyascii import anyascii
 
-from rosterd.cleaning import EMAIL, EMAILS, MAX_NAME, Problems, clean
+from rosterd.cleaning import EMAIL, EMAILS, MAX_NAME, Problems, clean, true_for
 from rosterd.core.doors import Batch, Cell
-from rosterd.core.people import ACTIVE, NO_KEY, Wanted, fold, ref_key, ref_logon, sort_key
+from rosterd.core.people import (
+    ACTIVE,
+    CUT,
+    NO_KEY,
+    US,
+    Row,
+    Wanted,
+    fold,
+    ref_key,
+    ref_logon,
+    row_of,
+    wanted_of,
+)
 from rosterd.people_rules import PeoplePlan
 from rosterd.templates import Template, TemplateError, condition, getter, quick_column
 
@@ -43,30 +55,37 @@ class PeopleMapper:
 
     def map(self, batch: Batch) -> list[Wanted]:
         """One Wanted per entry, in the order of the batch."""
+        return [wanted_of(row) for row in self.rows(batch)]
+
+    def rows(self, batch: Batch) -> list[Row]:
+        """The same as rows, which is how people are sorted and compared."""
         plan, problems = self._plan, Problems()
-        rows = self._even(batch, problems)
-        count = len(rows)
-        raw = self._column([plan.logon], rows, problems)
-        domains = self._column([plan.domain], rows, problems)
-        names = self._column(plan.name, rows, problems)
-        emails = self._column(plan.email, rows, problems)
-        ids = self._column([plan.id], rows, problems) if plan.id else (batch.ids or [""] * count)
+        cells = self._even(batch, problems)
+        raw = self._column([plan.logon], cells, problems)
+        domains = self._column([plan.domain], cells, problems)
+        names = self._column(plan.name, cells, problems)
+        emails = self._column(plan.email, cells, problems)
+        ids = self._column([plan.id], cells, problems) if plan.id else (batch.ids or [""] * len(cells))
         logons = self._identifiers_of("logon", raw, problems)
         domains = self._identifiers_of("domain", domains, problems)
         names = self._names(names, problems)
         emails = self._emails(emails, problems)
         self._lengths({"logon": logons, "domain": domains, "name": names, "email": emails}, problems)
-        self._exclusions(batch, rows, raw, problems)
+        self._exclusions(batch, cells, raw, problems)
         keys = _keys(domains, logons)
-        refs = self._refs(batch, raw, domains, logons)
-        out: list[Wanted] = list(
-            zip(
-                keys, domains, logons, names, emails, repeat(plan.source), ids, batch.dns or repeat(""),
-                repeat(ACTIVE), batch.places, repeat(""), refs,
-            )
+        fields = zip(
+            keys, domains, logons, names, emails, repeat(plan.source), ids, batch.dns or repeat(""), repeat(ACTIVE)
         )  # fmt: skip
-        for i in problems.indexes():
-            out[i] = self._patched(out[i], rows[i], i, problems)
+        lines = list(map(US.join, fields))
+        refs = self._refs(batch, raw, domains, logons)
+        marks = map(hash, map(str.lower, emails))
+        out: list[Row] = list(zip(lines, batch.places, repeat(""), refs, marks))
+        dirty = {i for i, line in enumerate(lines) if line.count(US) != CUT - 1} if _odd(lines) else set()
+        for i in sorted(problems.indexes() | dirty):
+            parts = (keys[i], domains[i], logons[i], names[i], emails[i], plan.source, ids[i])
+            dn = batch.dns[i] if batch.dns else ""
+            wanted = (parts[0].encode("utf-8", "surrogatepass"), *parts[1:], dn, ACTIVE, *out[i][1:4])
+            out[i] = row_of(self._patched(wanted, cells[i], i, problems), out[i][4])
         return out
 
     def memberships(self, batch: Batch, people: Sequence[Wanted]) -> list[tuple[str, str]]:
@@ -79,7 +98,7 @@ class PeopleMapper:
                 text = self._memberships(row)
             except TemplateError:
                 continue  # the same failure set the person aside
-            if text and person[0][:1] != NO_KEY:
+            if text and not person[0].startswith(NO_KEY):
                 ref = ref_key(person[1], person[2])
                 found += [
                     (name.strip(), ref) for name in text.split(self._rules.groups_separator) if name.strip()
@@ -164,8 +183,12 @@ class PeopleMapper:
 
     def _names(self, texts: list[str], problems: Problems) -> list[str]:
         joined = "".join(texts)
-        if joined.isascii() and joined.isprintable() and max(map(len, texts), default=0) <= MAX_NAME:
-            return texts
+        if joined.isprintable() and max(map(len, texts), default=0) <= MAX_NAME:
+            if joined.isascii():
+                return texts
+            whole = normalize("NFC", "\n".join(texts)).split("\n")
+            if len(whole) == len(texts):
+                return whole
         out = texts
         for i, text in enumerate(texts):
             mended = clean(text)
@@ -221,9 +244,9 @@ class PeopleMapper:
                 [i for i, logon in enumerate(folded) if matches(logon)], f'excluded by the rule "{text}"'
             )
         for text, holds in self._excludes:
-            problems.exclude(_true(holds, rows, problems), f'excluded by the rule "{text}"')
+            problems.exclude(true_for(holds, rows, problems), f'excluded by the rule "{text}"')
         if self._disabled is not None:
-            problems.exclude(_true(self._disabled, rows, problems), "disabled in the directory")
+            problems.exclude(true_for(self._disabled, rows, problems), "disabled in the directory")
         elif self._rules.disabled == "exclude" and batch.disabled and any(batch.disabled):
             problems.exclude([i for i, off in enumerate(batch.disabled) if off], "disabled in the directory")
 
@@ -249,7 +272,7 @@ class PeopleMapper:
 
     def _patched(self, wanted: Wanted, row: Sequence[Cell], i: int, problems: Problems) -> Wanted:
         state, reason = problems.verdict(i)
-        key = wanted[0]
+        key = wanted[0].replace(US.encode(), b"?")
         if not wanted[1] or not wanted[2]:
             shown = (
                 wanted[6] or hashlib.blake2b(repr(row).encode("utf-8", "replace"), digest_size=8).hexdigest()
@@ -258,22 +281,14 @@ class PeopleMapper:
         return (key, *wanted[1:8], state, wanted[9], reason, wanted[11])
 
 
-def _true(
-    holds: Callable[[Sequence[Cell]], bool], rows: Sequence[Sequence[Cell]], problems: Problems
-) -> list[int]:
-    found = []
-    for i, row in enumerate(rows):
-        try:
-            if holds(row):
-                found.append(i)
-        except TemplateError as error:
-            problems.aside(i, str(error))
-    return found
+def _odd(lines: list[str]) -> bool:
+    """Whether some field has a US of its own."""
+    return "".join(lines).count(US) != (CUT - 1) * len(lines)
 
 
-def _keys(domains: list[str], logons: list[str]) -> list[bytes]:
+def _keys(domains: list[str], logons: list[str]) -> list[str]:
     same = domains[0] if domains and domains.count(domains[0]) == len(domains) else None
     if same is not None and "".join(logons).isascii():
         prefix = fold(same) + "\0"
-        return [(prefix + logon).encode() for logon in map(str.lower, logons)]
-    return [sort_key(domain, logon) for domain, logon in zip(domains, logons, strict=True)]
+        return [prefix + logon for logon in map(str.lower, logons)]
+    return [f"{fold(domain)}\0{fold(logon)}" for domain, logon in zip(domains, logons, strict=True)]

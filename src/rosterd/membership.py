@@ -42,7 +42,7 @@ def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[
     for key, domain, logon, _, _, source, _, dn, state, _, _, refs in people:
         shown = f"{domain}//{logon}"
         fate = REFUSED if key in refused else state
-        if key[:1] == NO_KEY:
+        if key.startswith(NO_KEY):
             key = key.rpartition(NUL)[0]
         if refs:
             out += [(ref, key, fate, shown) for ref in refs.split("\0")]

@@ -15,6 +15,7 @@ from rosterd.core.plan import KINDS, Tally
 from rosterd.document import NAMES, run_document
 from rosterd.draft import Plan
 from rosterd.errors import RosterdError, SettingsError, worst
+from rosterd.lanes import Halt
 from rosterd.run import Outcome, Tools, run_customer
 from rosterd.settings import Settings
 
@@ -42,7 +43,8 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
     Raises SettingsError only: whatever else stops a run is in the document.
     """
     names = chosen(settings, wish.customers)
-    jobs = [assemble.job(name, settings.customers[name], settings, wish.stop, log) for name in names]
+    stop = Halt(wish.stop)
+    jobs = [assemble.job(name, settings.customers[name], settings, stop, log) for name in names]
     documents: dict[str, dict[str, Any]] = {}
     problem: RosterdError | None = None
     with ExitStack() as stack:
@@ -53,7 +55,7 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
             stack.callback(ledger.close)
             if not wish.dry:
                 ledger.prepare(wish.clock())
-            orbix = assemble.open_orbix(settings, wish.stop, log)
+            orbix = assemble.open_orbix(settings, stop, log)
             stack.callback(orbix.close)
         except RosterdError as error:
             problem = error
@@ -66,7 +68,7 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
             tools = Tools(
                 ledger,
                 orbix.target,
-                wish.stop,
+                stop,
                 wish.clock,
                 progress,
                 wish.dry,

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rosterd.core.merge import align, unequal
-from rosterd.core.people import ACTIVE, ASIDE, CUT, DOUBT, NO_KEY, OUT, Known, Wanted, fold, located
+from rosterd.core.merge import align
+from rosterd.core.people import (
+    ACTIVE,
+    ASIDE,
+    DOUBT,
+    NO_KEY,
+    OUT,
+    Known,
+    Row,
+    Wanted,
+    fold,
+    key_of,
+    key_of_line,
+    known_of,
+    located,
+    row_of,
+    wanted_of,
+)  # fmt: skip
 from rosterd.core.plan import CREATE, GONE, KEPT, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
 from rosterd.draft import Judge, Plan, PlanningLedger, Terms
 from rosterd.duplicates import SHADOWED, Extra, unique
@@ -36,15 +52,20 @@ def plan_people(
 
     wanted = _wanted(terms, sources, emails, rank, extra)
     shared: dict[str, Share] = {}
-    for ours, known in align(wanted, ledger.people(terms.binding)):
+    for ours, known in align(wanted, ledger.lines(terms.binding), key_of, key_of_line):
         emails.look(ours, shared)
-        refused = _slice(terms, plan, judge, ours, known)
+        people = [wanted_of(row) for row in ours] if kinds or terms.only else []
+        refused = _slice(terms, plan, judge, ours, known, people)
         if kinds:
             others = (
-                [(*twin[:8], p[8], *twin[9:]) for p in ours for twin in twins.pop(p[0], ())] if twins else []
+                [(*twin[:8], p[8], *twin[9:]) for p in people for twin in twins.pop(p[0], ())]
+                if twins
+                else []
             )
-            refs.add(refs_of([*ours, *others], kinds, refused))
-            refs.add(refs_of_known(row for row in known if row[5] in terms.frozen and is_active(row[8])))
+            refs.add(refs_of([*people, *others], kinds, refused))
+        if kinds and terms.frozen:
+            old = map(known_of, known)
+            refs.add(refs_of_known(row for row in old if terms.holds_back(row[5]) and is_active(row[8])))
     plan.drop(terms, PERSON, judge.rest())
     for share in shared.values():
         if share.count > 1:
@@ -53,7 +74,7 @@ def plan_people(
 
 def _wanted(
     terms: Terms, sources: Sequence[Gathered], emails: SharedEmails, rank: Mapping[str, int], extra: Extra
-) -> Iterator[list[Wanted]]:
+) -> Iterator[list[Row]]:
     """One record per person; those of a source with shared_email = "set_aside" who share an address are marked."""
     sorters, labels = [source.people for source in sources], terms.people_labels
     shared: dict[str, Share] = {}
@@ -61,16 +82,18 @@ def _wanted(
         for chunk in unique(merged(sorters), rank, labels, lambda _person, _number: None):
             emails.look(chunk, shared)
     for chunk in unique(merged(sorters), rank, labels, extra):
-        yield [_unshared(terms, person, shared) for person in chunk] if shared else chunk
+        yield [_unshared(terms, row, shared) for row in chunk] if shared else chunk
 
 
-def _unshared(terms: Terms, person: Wanted, shared: Mapping[str, Share]) -> Wanted:
+def _unshared(terms: Terms, row: Row, shared: Mapping[str, Share]) -> Row:
+    person = wanted_of(row)
     if person[5] not in terms.aside_shared or person[8] != ACTIVE or not person[4]:
-        return person
+        return row
     share = shared.get(fold(person[4]))
     if share is None or share.count < 2:
-        return person
-    return (*person[:8], ASIDE, person[9], f"shares the address {person[4]} with others", person[11])
+        return row
+    reason = f"shares the address {person[4]} with others"
+    return row_of((*person[:8], ASIDE, person[9], reason, person[11]), row[4])
 
 
 def _count(terms: Terms, plan: Plan, person: Wanted, number: int = 0) -> None:
@@ -88,20 +111,31 @@ def _count(terms: Terms, plan: Plan, person: Wanted, number: int = 0) -> None:
     plan.problem("set_aside", PERSON, key, _shown(terms, person), person[10], _at(terms, person))
 
 
-def _slice(terms: Terms, plan: Plan, judge: Judge, ours: list[Wanted], known: list[Known]) -> set[bytes]:
-    """Decides one aligned slice; gives the keys of people whom the target refused and who have not changed."""
+def _slice(
+    terms: Terms, plan: Plan, judge: Judge, rows: list[Row], lines: list[str], people: list[Wanted]
+) -> set[bytes]:  # fmt: skip
+    """Decides one aligned slice; gives the keys of people whom the target refused and who have not changed.
+
+    What is equal is never taken apart: only the rows and lines that differ become people. `people` are all of
+    them, where they are needed anyway.
+    """
     tally, facts = plan.tallies[PERSON], plan.facts
-    facts.active += sum(1 for row in known if is_active(row[8])) if known else 0
-    pairs, left, same = unequal(ours, known, CUT)
+    ours, known = _different(rows, lines)
+    same = len(rows) - len(ours)
     tally.unchanged += same
-    for person in ours:
-        if person[10] and person[8] == ACTIVE:
+    facts.active += same + sum(1 for row in known if row[8] in (ACTIVE, DOUBT))
+    for person in [wanted_of(row) for row in rows if row[2]]:
+        if person[8] == ACTIVE:
             plan.warn(f"{_shown(terms, person)}: {person[10]} ({_at(terms, person)})")
     if terms.only:
         plan.found.update(
-            name for person in ours for name in terms.only if mentions([name], person[0], person[4])
+            name for person in people for name in terms.only if mentions([name], person[0], person[4])
         )
-    standing = judge.refused([row[0] for row in ours])
+    by_key = {row[0]: row for row in known}
+    pairs = [(person, by_key.pop(person[0], None)) for person in ours]
+    left = list(by_key.values())
+    bounds = [rows[0], rows[-1]] if rows else []
+    standing = judge.refused([key_of(row).encode("utf-8", "surrogatepass") for row in bounds])
     changes: list[Change] = []
     refused: set[bytes] = set()
     for person, old in pairs:
@@ -121,13 +155,22 @@ def _slice(terms: Terms, plan: Plan, judge: Judge, ours: list[Wanted], known: li
         else:
             changes.append(change)
     for row in left:
-        if row[5] not in terms.frozen and decide(None, row[8]) == GONE:
+        if not terms.holds_back(row[5]) and decide(None, row[8]) == GONE:
             changes.append(_gone(row))
     changing = {change.key for change in changes if change.op != GONE}
     plan.drop(terms, PERSON, [key for key in standing if key not in refused and key not in changing])
     calm = {person[0] for person, old in pairs if old and old[8] == DOUBT and old[1:5] == person[1:5]}
     _log(terms, plan, judge, changes, calm)
     return refused
+
+
+def _different(rows: list[Row], lines: list[str]) -> tuple[list[Wanted], list[Known]]:
+    """The people of one slice who are not in the ledger just so, and the ledger's that are not wanted just so."""
+    if len(rows) == len(lines) and [row[0] for row in rows] == lines:
+        return [], []
+    known, wanted = set(lines), {row[0] for row in rows}
+    ours = [wanted_of(row) for row in rows if row[0] not in known]
+    return ours, [known_of(line) for line in lines if line not in wanted]
 
 
 def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Change | None:
@@ -156,7 +199,7 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
     _count(terms, plan, person)
     if fate == KEPT:
         plan.kept_people += old is not None and is_active(old[8])
-    elif fate == GONE and old is not None and old[5] not in terms.frozen:
+    elif fate == GONE and old is not None and not terms.holds_back(old[5]):
         return _gone(old)
     return None
 

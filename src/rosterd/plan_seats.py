@@ -35,7 +35,7 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
     names = {key: row[1] for key, row in known.items()} | {
         key: group.name for key, group in groups.by_key.items()
     }
-    count, draft = _Count(), ChangeLog()
+    count, draft = _Count(), ChangeLog(digested=False)
     judge = Judge(terms, ledger, SEAT)
     for ours, old in align(unique_seats(merged([plan.seats_wanted])), ledger.seats(terms.binding)):
         count.wanted.update([seat[0].partition(NUL)[0] for seat in ours if seat[2] == ACTIVE])
@@ -89,7 +89,16 @@ def _slice(
             plan.problem("refused", SEAT, seat[0], change.shown, refusal[1], "")
         else:
             changes.append(change)
-    lost = [row for row in left if decide(None, row[2]) == GONE and not _frozen(row[1], terms)]
+    lost = [row for row in left if decide(None, row[2]) == GONE and not terms.holds_back(row[1])]
+    lost_keys = {row[0] for row in lost}
+    count.wanted.update(
+        [row[0].partition(NUL)[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]
+        + [
+            seat[0].partition(NUL)[0]
+            for seat, row in pairs
+            if seat[2] == REFUSED and row and is_active(row[2])
+        ]
+    )
     people = ledger.shown(terms.binding, [row[0].partition(NUL)[2] for row in lost]) if lost else {}
     changes += [_gone(row[0], row[1], names, people.get(row[0].partition(NUL)[2], "")) for row in lost]
     changing = {change.key for change in changes if change.op != GONE}
@@ -119,7 +128,7 @@ def _decide(
     fate = decide(ACTIVE if state == REFUSED else state, known)
     if fate == TOUCH:
         tally.unchanged += 1
-        if row is not None and not _frozen(row[1], terms):
+        if row is not None and not terms.holds_back(row[1]):
             plan.touches.add([(key, SEAT, key, sources, "", "")])
         return None
     if fate in (CREATE, UPDATE):
@@ -132,7 +141,7 @@ def _decide(
         tally.set_aside += 1
         told = reason or f"{who} is set aside"
         plan.problem("set_aside", SEAT, key, shown, told, place)
-    if fate == GONE and row is not None and not _frozen(row[1], terms):
+    if fate == GONE and row is not None and not terms.holds_back(row[1]):
         return _gone(key, row[1], names, who)
     return None
 
@@ -141,10 +150,6 @@ def _gone(key: bytes, source: str, names: dict[bytes, str], who: str) -> Change:
     group, _, person = key.partition(NUL)
     shown = who or person.decode("utf-8", "replace").replace("\0", "//")
     return Change(GONE, SEAT, key, f"{names.get(group, '?')} / {shown}", (), None, (source, "", ""))
-
-
-def _frozen(sources: str, terms: Terms) -> bool:
-    return bool(terms.frozen) and not terms.frozen.isdisjoint(sources.split(","))
 
 
 def _groups(
@@ -184,7 +189,7 @@ def _groups(
     gone = [
         Change(GONE, GROUP, key, row[1], row[1:3], None, (row[3], row[4], ""))
         for key, row in known.items()
-        if key not in groups.by_key and decide(None, row[5]) == GONE and not _frozen(row[3], terms)
+        if key not in groups.by_key and decide(None, row[5]) == GONE and not terms.holds_back(row[3])
     ]
     plan.drop(terms, GROUP, sorted(dropped))
     _log(terms, ledger, plan, changes, gone)
@@ -196,7 +201,7 @@ def _unsendable(terms: Terms, group: WantedGroup, row: KnownGroup | None, count:
     members = count.wanted[group.key]
     if group.state == ASIDE:
         return group.reason
-    if row is not None and _frozen(row[3], terms) and (group.name, group.description) != (row[1], row[2]):
+    if row is not None and terms.holds_back(row[3]) and (group.name, group.description) != (row[1], row[2]):
         return f"belongs to the source {row[3]}, which could not be read"
     settled = row is not None and row[5] == ACTIVE and (group.name, group.description) == (row[1], row[2])
     if members == 0 and not settled:
@@ -218,7 +223,7 @@ def _group(plan: Plan, group: WantedGroup, row: KnownGroup | None, terms: Terms)
     if fate == TOUCH:
         assert row is not None
         tally.unchanged += 1
-        if row[3:5] != provenance[:2] and not _frozen(row[3], terms):
+        if row[3:5] != provenance[:2] and not terms.holds_back(row[3]):
             plan.touches.add([(group.key, GROUP, group.key, *provenance)])
         return None
     before = row[1:3] if row is not None and fate == UPDATE else None

@@ -6,6 +6,7 @@ A batch that the target refuses whole is bisected down to the records at fault, 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -49,6 +50,8 @@ class PushLedger(Protocol):
     def groups(self, binding: int) -> list[tuple[bytes, str, str, str, str, str]]: ...
     def depart(self, run: int, binding: int, changes: Iterable[Change]) -> None: ...
     def remove(self, binding: int, changes: Iterable[Change]) -> None: ...
+    def unseat(self, binding: int) -> None: ...
+    def forget_holds(self, binding: int) -> None: ...
     def touch(self, binding: int, rows: Iterable[tuple[str, bytes, str, str, str]]) -> None: ...
     def keep_edges(
         self, binding: int, added: Iterable[tuple[str, bytes, str]], removed: Iterable[tuple[str, bytes, str]]
@@ -96,8 +99,8 @@ class Delivery:
     def record(self, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]]) -> None:
         """Acknowledges in the ledger, then counts."""
         self.ledger.acknowledge(self.run, self.binding, batch, accepted, refused, self.clock())
-        for change in accepted:
-            self.tally(change.kind).acknowledged(change.op)
+        for (kind, op), count in Counter((change.kind, change.op) for change in accepted).items():
+            self.tally(kind).acknowledged(op, count)
         for change, reason in refused:
             self.tally(change.kind).refuse()
             self.plan.problem("refused", change.kind, change.key, change.shown, reason, "")

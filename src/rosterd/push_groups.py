@@ -89,13 +89,19 @@ class GroupRequest:
         self._record(accepted, told)
 
     def _refusal(self, part: Part, reason: str) -> list[tuple[Change, str]]:
-        """The grouping itself was refused: its members' fate is unknown, so none of them counts as accepted."""
+        """The grouping itself was refused: its members' fate is unknown, so none of them counts as accepted.
+
+        Where its own record was at fault, the seats have no refusal of their own: they go again with it.
+        """
         own = self.slices.changes.pop(part.group, None)
-        told = [(own, reason)] if own else []
         carried = [
             change for key, change in part.rows if change and key[len(part.group) + 1 :] in part.people
         ]
-        return told + [(change, f"the grouping was refused: {reason}") for change in carried]
+        if own is None and part.group not in self.slices.refused:
+            return [(change, f"the grouping was refused: {reason}") for change in carried]
+        self.slices.refused.add(part.group)
+        self.delivery.tally(SEAT).refuse(len(carried))
+        return [(own, reason)] if own else []
 
     def _again(self, key: bytes, part: Part) -> Change:
         """A seat that was delivered before, sent along, and is refused now: it moves from unchanged to refused."""

@@ -84,8 +84,13 @@ class Sorter(Generic[Row]):
     Rows with equal keys stay in the order they came in, unless the order is that of `whole` rows.
     """
 
-    def __init__(self, run: int = SMALL_RUN, *, whole: bool = False) -> None:
+    def __init__(
+        self, run: int = SMALL_RUN, *, whole: bool = False, key: Callable[[Row], Any] | None = None
+    ) -> None:
         self._run = run
+        self.key = (
+            key or _first
+        )  # what rows that belong together have in common, when it is not the first item
         self.by = None if whole else _first  # comparing keys alone costs half of comparing tuples
         self._rows: list[Row] = []
         self._spill: Spill[Row] = Spill()
@@ -117,12 +122,12 @@ class Sorter(Generic[Row]):
 def merged(sorters: list[Sorter[Row]]) -> Iterator[list[Row]]:
     """All rows of several sorters in key order, in chunks that never end amid equal keys."""
     out: list[Row] = []
-    by = sorters[0].by if sorters else None
+    by, key = (sorters[0].by, sorters[0].key) if sorters else (None, _first)
     for rows in _rounds([blocks for sorter in sorters for blocks in sorter.blocks()], by):
         out = out + rows if out else rows
         while len(out) >= 2 * CHUNK:
             cut = CHUNK
-            while cut < len(out) and out[cut][0] == out[cut - 1][0]:
+            while cut < len(out) and key(out[cut]) == key(out[cut - 1]):
                 cut += 1
             yield out[:cut]
             out = out[cut:]

@@ -47,7 +47,7 @@ def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
     if isinstance(answer, str):
         return _not(notes, gone, answer)
     known = {change.key: change for change in changes}
-    aside = {key for kind, key, _, _ in plan.set_aside_rows() if kind == PERSON}
+    aside = plan.standing(PERSON)
     refused = [
         (known.get(person.key) or _again(delivery, PERSON, person.key, person.shown, person[1:]), reason)
         for person in people
@@ -114,7 +114,7 @@ def _heard(
 ) -> tuple[list[Change], list[tuple[Change, str]]]:
     """What an answer accepted and refused, unchanged seats and groupings included."""
     waiting = {change.key: change for change in changes}
-    aside = {key for _, key, _, _ in delivery.plan.set_aside_rows()}
+    aside = delivery.plan.standing(GROUP) | delivery.plan.standing(SEAT)
     accepted: list[Change] = []
     refused: list[tuple[Change, str]] = []
     for group in groupings:
@@ -128,6 +128,8 @@ def _heard(
             change = waiting.get(key)
             if reason is None:
                 accepted += [change] if change else []
+            elif kind == SEAT and group.key in waiting and group.key in answer.refused:
+                delivery.tally(SEAT).refuse() if change else None  # it goes again with its grouping
             elif change is not None or key not in aside:
                 refused.append((change or _again(delivery, kind, key, shown, content), reason))
     return accepted, refused

@@ -7,27 +7,34 @@ middle of equal keys, so whole chunks can be compared at C speed, and only chunk
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
 Row: TypeAlias = "tuple[Any, ...]"  # what the two streams have in common: the first item is the key
 L = TypeVar("L", bound=Row)
 R = TypeVar("R", bound=Row)
+A = TypeVar("A")
+B = TypeVar("B")
+
+first: Callable[[Any], Any] = itemgetter(0)
 
 
-def align(left: Iterable[list[L]], right: Iterable[list[R]]) -> Iterator[tuple[list[L], list[R]]]:
+def align(
+    left: Iterable[list[A]], right: Iterable[list[B]], left_key: Callable[[A], Any] = first,
+    right_key: Callable[[B], Any] = first,
+) -> Iterator[tuple[list[A], list[B]]]:  # fmt: skip
     """Pairs of slices that cover the same range of keys; either may be empty, never both.
 
-    Reads each stream once and holds about one chunk of each.
+    Reads each stream once and holds about one chunk of each. The keys are the rows' first items unless said.
     """
     lefts, rights = iter(left), iter(right)
-    a: list[L] = next(lefts, [])
-    b: list[R] = next(rights, [])
+    a: list[A] = next(lefts, [])
+    b: list[B] = next(rights, [])
     while a and b:
-        bound = min(a[-1][0], b[-1][0])
-        # The right item of a probe is greater than any second item, so equal keys stay on this side.
-        i = len(a) if a[-1][0] == bound else bisect_right(a, bound, key=_key)
-        j = len(b) if b[-1][0] == bound else bisect_right(b, bound, key=_key)
+        bound = min(left_key(a[-1]), right_key(b[-1]))
+        i = len(a) if left_key(a[-1]) == bound else bisect_right(a, bound, key=left_key)
+        j = len(b) if right_key(b[-1]) == bound else bisect_right(b, bound, key=right_key)
         yield a[:i], b[:j]
         a = a[i:] or next(lefts, [])
         b = b[j:] or next(rights, [])
@@ -37,10 +44,6 @@ def align(left: Iterable[list[L]], right: Iterable[list[R]]) -> Iterator[tuple[l
     while b:
         yield [], b
         b = next(rights, [])
-
-
-def _key(row: Row) -> Any:
-    return row[0]
 
 
 def unequal(wanted: list[L], known: list[R], cut: int) -> tuple[list[tuple[L, R | None]], list[R], int]:

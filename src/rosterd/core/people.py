@@ -29,8 +29,9 @@ LEFT = "left"  # acknowledged earlier, no longer wanted
 ASIDE = "aside"  # set aside by us, with a reason
 OUT = "out"  # excluded by a rule of the operator
 
+US = "\x1f"  # joins the fields of a Line; sorts below every character of a key but NUL
 NUL = b"\0"  # joins the parts of a key; no part contains it
-NO_KEY = b"\xff"  # first byte of the stand-in key of an entry without logon or domain
+NO_KEY = "\U0010ffff".encode()  # begins the stand-in key of an entry without logon or domain
 CUT = 9  # a Wanted cut here compares equal to its Known when there is nothing to do
 
 
@@ -63,6 +64,42 @@ class Grouping(NamedTuple):
     name: str
     description: str
     people: tuple[Person, ...]
+
+
+# The nine items of a Known as one text, joined by US, the key first: lines sort as keys do, are compared at C
+# speed, and are what the sort holds and spills. A Row is a line with what a Wanted has beyond it: place, reason,
+# refs, and a mark of its e-mail address (see emails).
+Row: TypeAlias = tuple[str, "int | str", str, str, int]
+
+
+def key_of(row: Row) -> str:
+    """The key of a row, as text: code points sort as their UTF-8 bytes do."""
+    return row[0].partition(US)[0]
+
+
+def key_of_line(line: str) -> str:
+    """The key of a line."""
+    return line.partition(US)[0]
+
+
+def row_of(person: Wanted, mark: int = 0) -> Row:
+    """A Wanted as a row; wanted_of is the way back. A US within a field, which nothing valid has, is replaced."""
+    fields = (person[0].decode("utf-8", "surrogatepass"), *person[1:9])
+    line = US.join(fields)
+    if line.count(US) != CUT - 1:
+        line = US.join([field.replace(US, "\ufffd") for field in fields])
+    return line, person[9], person[10], person[11], mark
+
+
+def wanted_of(row: Row) -> Wanted:
+    """A row as a Wanted."""
+    return (*known_of(row[0]), row[1], row[2], row[3])
+
+
+def known_of(line: str) -> Known:
+    """A line as a Known."""
+    key, domain, logon, name, email, source, identity, dn, state = line.split(US)
+    return key.encode("utf-8", "surrogatepass"), domain, logon, name, email, source, identity, dn, state
 
 
 def fold(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
+from rosterd.errors import SettingsError
 from rosterd.ledger import store
 from rosterd.ledger.reading import Reader
 
@@ -96,6 +97,14 @@ class Desk(Reader):
             for chunk in changes:
                 self._db.executemany(sql, [(plan, c.kind, c.key, c.text) for c in chunk])
 
+    def forget_holds(self, binding: int) -> None:
+        """All is well again: what was held and not approved is no longer offered for approval."""
+        stale = "SELECT id FROM plan WHERE binding = ? AND approved IS NULL"
+        if self._rows(stale, (binding,)):
+            with self._writing():
+                self._db.execute(f"DELETE FROM plan_change WHERE plan IN ({stale})", (binding,))
+                self._db.execute("DELETE FROM plan WHERE binding = ? AND approved IS NULL", (binding,))
+
     def held(self, now: float, binding: int | None = None) -> list[HeldPlan]:
         """Held and approved plans that still have changes to deliver, newest first."""
         rows = self._rows(
@@ -138,9 +147,13 @@ class Desk(Reader):
     def approve(self, plan: HeldPlan, now: float, expires: float) -> None:
         """Lets exactly the listed changes go, until they are delivered or the approval expires."""
         with self._writing():
-            self._db.execute(
-                "UPDATE plan SET approved = ?, expires = ? WHERE id = ?", (now, expires, plan.id)
-            )
+            sql = "UPDATE plan SET approved = ?, expires = ? WHERE id = ? AND digest = ?"
+            self._db.execute(sql, (now, expires, plan.id, plan.digest))
+            if self._db.changes() == 0:
+                raise SettingsError(
+                    f"the plan {plan.digest[:12]} is no longer held: another has taken its place",
+                    hint="look again: `rosterd plan`, then `rosterd approve`",
+                )
             if not plan.pilot:
                 self._db.execute("UPDATE binding SET approved = 1 WHERE id = ?", (plan.binding,))
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rosterd.core.people import Known, Person
+from rosterd.core.people import Known, Person, key_of_line
 from rosterd.ledger import store
 from rosterd.ledger.lock import RunLock, rest_of
 
@@ -68,6 +68,17 @@ class Reader:
             " WHERE binding = ? AND key > ? ORDER BY key LIMIT ?",
             binding,
         )
+
+    def lines(self, binding: int) -> Iterator[list[str]]:
+        """Everybody as lines (see core.people), in key order."""
+        fields = ("CAST(key AS TEXT)", "domain", "logon", "name", "email", "source", "id", "dn", "state")
+        line = "||char(31)||".join(fields)
+        sql = f"SELECT {line} FROM person WHERE binding = ? AND key > ? ORDER BY key LIMIT ?"
+        after = b""
+        while rows := self._rows(sql, (binding, after, PAGE)):
+            page = [line for (line,) in rows]
+            yield page
+            after = key_of_line(page[-1]).encode()
 
     def groups(self, binding: int) -> list[tuple[bytes, str, str, str, str, str]]:
         """key, name, description, source, id, state of every grouping; they are few."""

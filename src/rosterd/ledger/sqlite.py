@@ -229,6 +229,16 @@ class SqliteLedger(Notes):
                     (change.kind, change.key, change.text, binding),
                 )
 
+    def unseat(self, binding: int) -> None:
+        """Whoever has departed sits nowhere for certain: their seats are in doubt, so that a returner's go again."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE seat SET state = 'doubt' WHERE binding = ?1 AND state = 'active'"
+                " AND substr(key, instr(key, x'00') + 1) IN"
+                " (SELECT key FROM person WHERE binding = ?1 AND state IN ('left', 'removed'))",
+                (binding,),
+            )
+
     def remove(self, binding: int, changes: Iterable[Change]) -> None:
         """Departures that the target has carried out itself (synchronize): nobody needs to do it by hand."""
         with self._writing():

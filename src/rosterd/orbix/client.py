@@ -67,19 +67,24 @@ class Orbix:
         self.http, self._token_http = http(settings.base_url), http(settings.token_url)
         cap = settings.retry_after_cap
         self.pace = Pace(settings.requests_per_second, cap, self._wait, clock)
-        self.breaker = Breaker(max(BREAKER_AT, 2 * settings.attempts), clock)
+        self._clock = clock
+        self.breaker_limit = max(BREAKER_AT, 2 * settings.attempts, settings.attempts * settings.concurrency)
         form = {
             "grant_type": "client_credentials",
             "scope": settings.scope,
             "client_id": settings.client_id,
             "client_secret": settings.client_secret.get_secret_value(),
         }
-        token_pace, token_breaker = Pace(0, cap, self._wait, clock), Breaker(self.breaker.limit, clock)
+        token_pace, token_breaker = Pace(0, cap, self._wait, clock), Breaker(self.breaker_limit, clock)
         self.tokens = Tokens(self._token_http, form, self.patience, token_pace, token_breaker, clock)
 
     def patience(self, attempts: int | None = None) -> Patience:
         """A retry loop with a budget of its own."""
         return Patience(attempts or self.settings.attempts, self._wait, self._tell, self._random)
+
+    def breaker(self) -> Breaker:
+        """A breaker that opens after so many failures in a row that every lane has used up its tries."""
+        return Breaker(self.breaker_limit, self._clock)
 
     def target(self, client: str) -> OrbixTarget:
         """The target of one customer's run; the budget of its retries is that run's."""
@@ -105,6 +110,9 @@ class OrbixTarget:
         self.binding = binding
         self.requests = 0
         self._orbix, self._patience = orbix, orbix.patience()
+        self._breaker = (
+            orbix.breaker()
+        )  # of its own: one customer's failures must not stop another's requests
         self._lock = threading.Lock()
 
     def upsert_people(self, people: Sequence[Person]) -> Answer:
@@ -134,7 +142,7 @@ class OrbixTarget:
             return error.answer
 
     def _attempt(self, path: str, body: bytes, parse: Parse, conflicts: list[int]) -> Answer | Again:
-        breaker, where = self._orbix.breaker, f"{self.binding.base_url}{path}"
+        breaker, where = self._breaker, f"{self.binding.base_url}{path}"
         breaker.check()
         reply = self._authorized(path, body)
         if isinstance(reply, Again):

@@ -21,7 +21,7 @@ from rosterd.errors import SourceError, Stopped
 from rosterd.sources.files import Checked, DataFile, encoding_error, identity, open_still
 from rosterd.sources.settings import CsvSettings
 
-ROWS = 4_096  # a batch
+ROWS = 512  # a batch; more of them do not fit the processor's cache
 MAX_FIELD = 8_192  # characters
 MAX_COLUMNS = 200
 SEPARATORS = (",", ";", "\t", "|")

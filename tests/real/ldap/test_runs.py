@@ -20,6 +20,7 @@ from tests.real.ldap.runs_kit import (
     BRANCH,
     BRANCHED,
     GROUPS,
+    MAILLESS,
     OUT,
     PEOPLE,
     SENT,
@@ -94,7 +95,7 @@ def story(directory: Slapd, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         check = site.do("check", "--json")
         written = sorted(path.name for path in folder.iterdir())
         before = site.do("status", "--json")
-        plan = site.plan(code=4)
+        plan = site.do("plan", "--json").document["customers"]["acme"]
         requests_of_plan = site.requests("/v1/")
         approval = site.do("approve", plan["digest"])
         first = measured_run(site, 3)
@@ -134,7 +135,6 @@ def test_orbix_holds_what_the_directory_says(story: Story) -> None:
     site = story.site
     assert site.users() == story.expected.users
     assert site.members() == story.expected.members
-    assert set(site.times().values()) <= {1, 2, 3, 4}, "a person travels once alone, and once in a grouping"
 
 
 def test_every_record_is_in_its_bucket(story: Story) -> None:
@@ -214,30 +214,6 @@ def test_limits_of_the_server(
     assert "nobody" in site.do("leavers").out
 
 
-def test_mail_that_vanishes_for_all_is_held(story: Story, directory: Slapd) -> None:
-    """FAULTS.md row 44: the server says success, the account may no longer see an attribute."""
-    site = story.site
-    site.forget_requests()
-    with site.reading(bind_dn=hq(directory.url, "mailless")["bind_dn"]):
-        part = site.one(code=4)
-    assert "blanked: the email of" in part["reason"] and site.requests("") == []
-    assert site.users() == story.expected.users
-
-
-def test_one_change_among_twenty_thousand_is_one_small_request(story: Story, directory: Slapd) -> None:
-    """Last of the large company, because it changes the directory. The person sits in three groupings."""
-    site = story.site
-    site.forget_requests()
-    change(directory, replaced(f"uid=p00005,{PEOPLE}", "displayName", "Emilia New"))
-    part = site.one(code=0)
-    (request,) = site.requests("/v1/")
-    assert (request["records"], request["groupings"]) == (1, 0) and request["bytes"] < 1000
-    assert part["people"]["updated"] == 1 and part["seats"]["updated"] == 0
-    users = dict(story.expected.users)
-    users["acme//p00005"] = users["acme//p00005"] | {"Name": "Emilia New"}
-    assert site.users() == users and site.members() == story.expected.members
-
-
 # A small company whose directory changes
 
 
@@ -273,12 +249,27 @@ def left(site: Site) -> set[str]:
     return {one["key"] for one in site.do("leavers", "--json").document["leavers"]}
 
 
+def test_one_change_is_one_small_request(site: Site) -> None:
+    """Anna sits in a grouping, which is not sent again."""
+    users = site.users()
+    change(site.slapd, replaced(ANNA, "displayName", "Anna New"))
+    part = site.one(code=0)
+    (request,) = site.requests("/v1/")
+    assert (request["records"], request["groupings"]) == (1, 0) and request["bytes"] < 1000
+    assert part["people"]["updated"] == 1 and part["seats"]["updated"] == 0
+    users["acme//anna"]["Name"] = "Anna New"
+    assert site.users() == users and site.members() == small_members()
+
+
 def test_joiners(site: Site) -> None:
     users, members = site.users(), site.members()
     new = f"uid=new,{BRANCH}"
     change(site.slapd, joins(new, person("new")), added(f"cn=Print-Branch,{GROUPS}", "member", new))
-    dry = site.one("--dry-run", code=0)
-    assert dry["people"]["unsent"] == 1 and site.requests("") == []
+    dry = site.do("run", "--once", "--dry-run", "--json")
+    plan = site.plan(code=0)
+    assert dry.code == 0 and dry.document["customers"]["acme"] == plan, "a dry run is a plan"
+    assert [one["key"] for one in plan["changes"]] == ["ACME//new", "Print-Branch / ACME//new"]
+    assert site.requests("") == []
     part = site.one(code=0)
     assert part["people"]["created"] == part["seats"]["created"] == 1 and part["requests"] == 2
     record = {"Logon": "new", "Domain": "ACME", "Name": "Person new", "Email": "new@acme.example"}
@@ -292,7 +283,7 @@ def test_leavers_are_listed_and_nothing_is_sent(site: Site) -> None:
     change(site.slapd, leaves(p(30)), leaves(b(3)), removed(f"cn=Print-Branch,{GROUPS}", "member", b(3)))
     part = site.one(code=0)
     assert part["people"]["gone"] == 2 and part["seats"]["gone"] == 1
-    assert left(site) == {"ACME//p30", "ACME//b03", "Print-Branch / ACME//b03"}
+    assert left(site) == {"ACME//p30", "ACME//b03"}, "the seat goes with its person"
     assert site.users() == users
     status = site.do("status", "--json")
     assert status.code == 0 and status.document["customers"]["acme"]["left"] == 2
@@ -439,7 +430,7 @@ def test_a_new_group_and_a_group_that_has_gone(site: Site) -> None:
     part = site.one(code=0)
     assert (part["groups"]["created"], part["groups"]["gone"]) == (1, 1)
     assert site.members() == small_members() | {"Print-New": keys("b01", "p01")}
-    assert {"Print-Branch", "Print-Branch / ACME//b00"} <= left(site)
+    assert left(site) == {"Print-Branch"}
 
 
 def test_disabled_people(site: Site) -> None:
@@ -448,12 +439,21 @@ def test_disabled_people(site: Site) -> None:
     part = site.one(code=0)
     assert (part["people"]["excluded"], part["people"]["gone"], part["seats"]["gone"]) == (2, 2, 1)
     assert part["reasons"]["excluded"]["disabled in the directory"] == 2
-    assert left(site) == {"ACME//p01", "ACME//p30", "Print-Floor1 / ACME//p01"}
+    assert left(site) == {"ACME//p01", "ACME//p30"}
     change(site.slapd, *(replaced(p(n), "pwdAccountLockedTime", company.LOCKED) for n in range(31, 38)))
     assert "leavers: 7 of 51 people would leave" in site.one(code=4)["reason"]
     site.set(customers={"acme": {"sources": {"hq": {"people": {"disabled": "include"}}}}})
     part = site.one(code=0)
     assert part["people"]["updated"] == 2 and left(site) == set()
+
+
+def test_mail_that_vanishes_for_all_is_held(site: Site) -> None:
+    """FAULTS.md row 44: the server says success, the account may no longer see an attribute."""
+    users = site.users()
+    with site.reading(bind_dn=MAILLESS):
+        part = site.one(code=4)
+    assert "blanked: the email of 53 of 53 people would turn empty" in part["reason"]
+    assert site.requests("") == [] and site.users() == users
 
 
 def test_a_hidden_branch_is_held(site: Site) -> None:
@@ -521,8 +521,7 @@ def test_a_server_that_is_down(small_folder: Path, tmp_path: Path) -> None:
         server.process.terminate()
         server.process.wait()
         reason = failing(site)
-        assert "Connection refused" in reason or "no connection" in reason, reason
-        assert server.url in reason and "(" in reason, "with a next step"
+        assert "connection refused (does the server run" in reason and server.url in reason
         status = site.do("status")
         assert status.code == 5 and "failing" in status.out and reason in re.sub(r"\s+", " ", status.out)
         assert left(site) == set()
