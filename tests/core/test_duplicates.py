@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterd.core.people import ACTIVE, ASIDE, OUT, Wanted, sort_key
+from rosterd.core.people import ACTIVE, ASIDE, OUT, Wanted, row_of, sort_key, wanted_of
 from rosterd.duplicates import SHADOWED, unique
 
 
@@ -21,10 +21,9 @@ def resolved(
 ) -> tuple[list[Wanted], list[tuple[Wanted, int]]]:
     """What goes on, and what does not with its number."""
     extra: list[tuple[Wanted, int]] = []
-    out = list(
-        unique([sorted(entries)], rank or {}, {}, lambda person, number: extra.append((person, number)))
-    )
-    return [person for chunk in out for person in chunk], extra
+    rows = sorted([row_of(person) for person in entries], key=key_of)
+    out = list(unique([rows], rank or {}, {}, lambda person, number: extra.append((person, number))))
+    return [wanted_of(row) for chunk in out for row in chunk], extra
 
 
 def test_different_people_pass() -> None:

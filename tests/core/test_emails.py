@@ -8,19 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosterd import emails
-from rosterd.core.people import ACTIVE, ASIDE, Wanted
+from rosterd.core.people import ACTIVE, ASIDE, Row, row_of
 from rosterd.emails import NAMED, Share, SharedEmails
 
 
-def person(logon: str, email: str, state: str = ACTIVE) -> Wanted:
-    return (logon.encode(), "NDD", logon, "", email, "hr", "", "", state, 2, "", "")
+def person(logon: str, email: str, state: str = ACTIVE) -> Row:
+    wanted = (logon.encode(), "NDD", logon, "", email, "hr", "", "", state, 2, "", "")
+    return row_of(wanted, hash(email.lower()))
 
 
-def shared(people: list[Wanted], at_once: int = 3) -> dict[str, Share]:
+def shared(people: list[Row], at_once: int = 3) -> dict[str, Share]:
     marks = SharedEmails()
     chunks = [people[i : i + at_once] for i in range(0, len(people), at_once)]
     for chunk in chunks:
-        marks.feed(chunk)
+        marks.feed([row[4] for row in chunk if row[4]])
     found: dict[str, Share] = {}
     for chunk in chunks:
         marks.look(chunk, found)

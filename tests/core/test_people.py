@@ -8,7 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterd.core.people import CUT, NUL, Person, fold, ref_dn, ref_key, ref_logon, sort_key
+from rosterd.core.people import (
+    CUT,
+    NUL,
+    US,
+    Person,
+    Wanted,
+    fold,
+    key_of,
+    known_of,
+    ref_dn,
+    ref_key,
+    ref_logon,
+    row_of,
+    sort_key,
+    wanted_of,
+)  # fmt: skip
 
 texts = st.text(max_size=12)
 
@@ -102,3 +117,28 @@ def test_refs_ignore_case() -> None:
 def test_what_is_compared_ends_before_place_and_reason() -> None:
     wanted = (b"k", "d", "l", "n", "e", "s", "i", "dn", "active", 7, "a warning", "refs")
     assert wanted[:CUT] == (b"k", "d", "l", "n", "e", "s", "i", "dn", "active")
+
+
+def wanted(domain: str, logon: str, name: str = "") -> Wanted:
+    return (sort_key(domain, logon), domain, logon, name, "", "hq", "id", "cn=x", "active", 7, "why", "r\0s")
+
+
+@given(texts, texts, texts)
+def test_a_row_gives_back_what_went_in(domain: str, logon: str, name: str) -> None:
+    person = wanted(domain, logon, name)
+    row = row_of(person, 42)
+    assert row[4] == 42
+    back = wanted_of(row)
+    if US not in domain + logon + name:
+        assert back == person
+        assert known_of(row[0]) == person[:CUT]
+    assert back[CUT:] == person[CUT:]
+
+
+@given(st.lists(st.tuples(texts, texts), max_size=8))
+def test_rows_sort_as_keys_do(names: list[tuple[str, str]]) -> None:
+    """Whatever follows the key in a row: for keys of letters, marks and the one NUL."""
+    people = [wanted(*(text.translate(dict.fromkeys(range(32))) for text in pair)) for pair in names]
+    by_row = sorted([row_of(person) for person in people])
+    assert [wanted_of(row)[0] for row in by_row] == sorted(person[0] for person in people)
+    assert [key_of(row).encode("utf-8", "surrogatepass") for row in by_row] == sorted(p[0] for p in people)
