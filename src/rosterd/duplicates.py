@@ -32,9 +32,8 @@ def unique(
 def _one(same: list[Row], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra) -> Row:
     if len(same) == 1:
         return same[0]
-    marks = {row[1]: row[4] for row in same}
     person = _resolved(sorted(wanted_of(row) for row in same), rank, labels, extra)
-    return row_of(person, marks.get(person[9], 0))
+    return row_of(person, hash(person[4].lower()))  # the mark of its own address, as the mapping makes it
 
 
 def _resolved(same: list[Wanted], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra) -> Wanted:

@@ -6,6 +6,7 @@ already (a few of them by chance); a second pass, over the sorted people, looks 
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
@@ -36,19 +37,18 @@ class SharedEmails:
     """Feed all addresses, then ask."""
 
     def __init__(self) -> None:
-        self._first = bytearray(_FIRST)
-        self._rest: bytearray | None = None
-        self._count = 0
+        self._table = bytearray(_FIRST)
+        self._early = array("q")  # the marks so far, while the table is the small one
         self.candidates: set[int] = set()
 
     def feed(self, marks: list[int]) -> None:
         """Takes note of addresses by their marks: hash(address.lower())."""
-        self._count += len(marks)
-        if self._rest is None and self._count > _MANY:
-            self._rest = bytearray(_REST)
-        self.candidates.update(_taken(self._first, marks, mark_them=self._rest is None))
-        if self._rest is not None:
-            self.candidates.update(_taken(self._rest, marks, mark_them=True))
+        if len(self._table) == _FIRST:
+            self._early.extend(marks)
+            if len(self._early) > _MANY:
+                self._table = bytearray(_REST)
+                marks, self._early = self._early.tolist(), array("q")
+        self.candidates.update(_taken(self._table, marks))
 
     def look(self, rows: list[Row], found: dict[str, Share]) -> None:
         """Notes the candidates among one row per person."""
@@ -62,7 +62,7 @@ class SharedEmails:
                     share.first.append(f"{person[1]}//{person[2]}")
 
 
-def _taken(table: bytearray, marks: list[int], *, mark_them: bool) -> list[int]:
+def _taken(table: bytearray, marks: list[int]) -> list[int]:
     """The marks whose two slots were taken before; the slots are taken afterwards."""
     mask = len(table) - 1
     found = []
@@ -70,6 +70,6 @@ def _taken(table: bytearray, marks: list[int], *, mark_them: bool) -> list[int]:
         one, two = mark & mask, (mark >> 24) & mask
         if table[one] and table[two]:
             found.append(mark)
-        elif mark_them:
+        else:
             table[one] = table[two] = 1
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from rosterd.core.merge import align
 from rosterd.core.people import (
@@ -24,11 +25,13 @@ from rosterd.core.people import (
 )  # fmt: skip
 from rosterd.core.plan import CREATE, GONE, KEPT, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
 from rosterd.draft import Judge, Plan, PlanningLedger, Terms
-from rosterd.duplicates import SHADOWED, Extra, unique
+from rosterd.duplicates import SHADOWED, unique
 from rosterd.emails import Share, SharedEmails
 from rosterd.gather import Gathered
 from rosterd.membership import Ref, refs_of, refs_of_known
 from rosterd.roster import Sorter, merged
+
+_key = itemgetter(2)  # of a Change
 
 
 def plan_people(
@@ -50,9 +53,12 @@ def plan_people(
         if kinds and (person[8] == ASIDE or number == SHADOWED):
             twins.setdefault(person[0], []).append(person)
 
-    wanted = _wanted(terms, sources, emails, rank, extra)
+    wanted = _wanted(terms, sources, emails, rank)
     shared: dict[str, Share] = {}
-    for ours, known in align(wanted, ledger.lines(terms.binding), key_of, key_of_line):
+    for together, known in align(wanted, ledger.lines(terms.binding), key_of, key_of_line):
+        ours = together
+        if not _equal(ours, known):  # equal lines have different keys, for the ledger's have
+            (ours,) = unique([together], rank, terms.people_labels, extra) if together else ([],)
         emails.look(ours, shared)
         people = [wanted_of(row) for row in ours] if kinds or terms.only else []
         refused = _slice(terms, plan, judge, ours, known, people)
@@ -73,15 +79,15 @@ def plan_people(
 
 
 def _wanted(
-    terms: Terms, sources: Sequence[Gathered], emails: SharedEmails, rank: Mapping[str, int], extra: Extra
+    terms: Terms, sources: Sequence[Gathered], emails: SharedEmails, rank: Mapping[str, int]
 ) -> Iterator[list[Row]]:
-    """One record per person; those of a source with shared_email = "set_aside" who share an address are marked."""
-    sorters, labels = [source.people for source in sources], terms.people_labels
+    """All rows in key order; of a source with shared_email = "set_aside" those who share an address are marked."""
+    sorters = [source.people for source in sources]
     shared: dict[str, Share] = {}
     if terms.aside_shared:
-        for chunk in unique(merged(sorters), rank, labels, lambda _person, _number: None):
+        for chunk in unique(merged(sorters), rank, terms.people_labels, lambda _person, _number: None):
             emails.look(chunk, shared)
-    for chunk in unique(merged(sorters), rank, labels, extra):
+    for chunk in merged(sorters):
         yield [_unshared(terms, row, shared) for row in chunk] if shared else chunk
 
 
@@ -138,6 +144,9 @@ def _slice(
     standing = judge.refused([key_of(row).encode("utf-8", "surrogatepass") for row in bounds])
     changes: list[Change] = []
     refused: set[bytes] = set()
+    if not standing:  # most of a first delivery: new, and nothing to weigh
+        changes = [_created(person) for person, old in pairs if old is None and person[8] == ACTIVE]
+        pairs = [pair for pair in pairs if pair[1] is not None or pair[0][8] != ACTIVE] if changes else pairs
     for person, old in pairs:
         change = _decide(terms, plan, person, old)
         if change is None:
@@ -164,9 +173,13 @@ def _slice(
     return refused
 
 
+def _equal(rows: list[Row], lines: list[str]) -> bool:
+    return len(rows) == len(lines) and [row[0] for row in rows] == lines
+
+
 def _different(rows: list[Row], lines: list[str]) -> tuple[list[Wanted], list[Known]]:
     """The people of one slice who are not in the ledger just so, and the ledger's that are not wanted just so."""
-    if len(rows) == len(lines) and [row[0] for row in rows] == lines:
+    if _equal(rows, lines):
         return [], []
     known, wanted = set(lines), {row[0] for row in rows}
     ours = [wanted_of(row) for row in rows if row[0] not in known]
@@ -204,6 +217,11 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
     return None
 
 
+def _created(person: Wanted) -> Change:
+    shown = f"{person[1]}//{person[2]}"
+    return Change(CREATE, PERSON, person[0], shown, None, person[1:5], person[5:8])
+
+
 def _gone(row: Known) -> Change:
     return Change(GONE, PERSON, row[0], f"{row[1]}//{row[2]}", row[1:5], None, row[5:8])
 
@@ -214,7 +232,7 @@ def _log(terms: Terms, plan: Plan, judge: Judge, changes: list[Change], calm: se
     `calm`: records in doubt that go again as they were acknowledged: nothing new can come of it.
     """
     tally, facts = plan.tallies[PERSON], plan.facts
-    changes.sort(key=lambda change: change.key)
+    changes.sort(key=_key)
     sending = [change for change in changes if change.op != GONE]
     leaving = [change for change in changes if change.op == GONE]
     tally.unsent += len(sending)
@@ -227,6 +245,9 @@ def _log(terms: Terms, plan: Plan, judge: Judge, changes: list[Change], calm: se
     plan.people.add(marked)
     plan.gone.add(departing)
     facts.leavers += sum(not approved for _, approved in departing)
+    if all(change.op == CREATE and not approved for change, approved in marked):
+        facts.creates += len(marked)
+        return
     for change, approved in marked:
         if approved or change.key in calm:
             facts.others += change.key in calm

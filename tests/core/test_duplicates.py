@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rosterd.core.people import ACTIVE, ASIDE, OUT, Wanted, row_of, sort_key, wanted_of
+from rosterd.core.people import ACTIVE, ASIDE, OUT, Wanted, key_of, row_of, sort_key, wanted_of
 from rosterd.duplicates import SHADOWED, unique
 
 
@@ -52,6 +52,18 @@ def test_precedence_lets_a_source_win(order: tuple[str, str]) -> None:
     assert (first[5], first[8], first[10]) == (order[0], ACTIVE, "")
     assert (second[5], second[8], number) == (order[1], OUT, SHADOWED)
     assert second[10] == f"shadowed by the source {order[0]}"
+
+
+def test_the_winner_keeps_the_mark_of_its_own_address() -> None:
+    """Both stand in line 2 of their files."""
+    people = [
+        (*entry("ana", source)[:4], f"{source}@acme.example", *entry("ana", source)[5:])
+        for source in ("hq", "hr")
+    ]
+    rows = [row_of(person, hash(person[4])) for person in people]
+    for rank in ({"hq": 0}, {"hr": 0}):
+        ((found,),) = unique([rows], rank, {}, lambda _person, _number: None)
+        assert found[4] == hash(wanted_of(found)[4])
 
 
 def test_precedence_does_not_choose_within_a_source() -> None:

@@ -38,6 +38,7 @@ texts = st.text(max_size=12)
         ("ΣΊΣΥΦΟΣ", "σίσυφος"),  # final sigma
         ("\u212bngström", "ÅNGSTRÖM"),  # the Ångström sign
         ("\u1e9e", "ss"),
+        ("\u0390", "\u0399\u0308\u0301"),  # case folding takes the first apart
         ("ᾲ", "ὰΙ"),  # folding makes what must be composed again
     ],
 )

@@ -185,6 +185,21 @@ def test_fault_36_the_other_sources_go_on(opened: Opened) -> None:
     }  # fmt: skip
 
 
+def test_raw_membership_of_an_unread_source_stays(opened: Opened) -> None:
+    hq, hr = staff(1), staff(1, "hr", first=5)
+    hq.groups["g"] = Unit("Print", "", ["p0"])
+    hr.groups["g"] = Unit("Print", "", ["p5"])
+    office = opened(hq, hr)
+    office.run()
+    before = [edge for page in office.ledger.edges(office.binding) for edge in page]
+    assert len(before) == 2
+    hq.broken = True
+    hr.groups.clear()
+    assert office.run().code == 5
+    after = [edge for page in office.ledger.edges(office.binding) for edge in page]
+    assert {edge[2] for edge in after} == {"hq"}
+
+
 def test_a_frozen_record_is_not_taken_over(opened: Opened) -> None:
     hq, hr = staff(1), staff(1, "hr", first=5)
     office = opened(hq, hr, precedence=("hq", "hr"))
@@ -530,6 +545,57 @@ def test_a_single_record_that_gets_the_400_is_refused(opened: Opened) -> None:
     office = opened(staff(1))
     office.orbix.faults.add(fault("poison", path="users", logon="*"))
     assert (office.run().code, office.run().code) == (3, 0)
+
+
+# leavers = "synchronize"
+
+
+def test_synchronize_takes_leavers_away_and_lists_nobody(opened: Opened) -> None:
+    hq = staff(4)
+    hq.groups["g"] = Unit("Print", "", list(hq.people))
+    office = opened(hq, synchronize=True)
+    office.run()
+    hq.people.pop("p1")
+    result = office.run()
+    assert (result.code, result.counts()) == (3, {"read": 3, "unchanged": 3, "gone": 1})
+    assert sorted(office.orbix.world.users(CLIENT)) == ["ndd//p0", "ndd//p2", "ndd//p3"]
+    assert (leavers(office), states(office)["p1"]) == ([], "removed")
+    assert office.run().outcome.requests == 0
+
+
+def test_after_a_synchronize_without_answer_a_returner_is_sent_again(opened: Opened) -> None:
+    """It was carried out: he is gone at the target, and the ledger must not believe that he is there."""
+    hq = staff(4)
+    hq.groups["g"] = Unit("Print", "", list(hq.people))
+    office = opened(hq, synchronize=True)
+    office.run()
+    entry = hq.people.pop("p1")
+    office.orbix.troubles = ["silent"]
+    assert office.run().code == 6
+    assert "ndd//p1" not in office.orbix.world.users(CLIENT)
+    hq.people["p1"] = entry
+    assert office.run().code == 0
+    assert "ndd//p1" in office.orbix.world.users(CLIENT)
+    assert "ndd//p1" in office.orbix.world.members(CLIENT)["Print"]
+
+
+def test_an_empty_set_is_never_synchronized(opened: Opened) -> None:
+    hq = staff(2)
+    hq.groups["g"] = Unit("Print", "", ["p0"])
+    office = opened(hq, synchronize=True)
+    office.run()
+    hq.groups.clear()
+    office.run()
+    office.approve()
+    result = office.run()
+    assert result.code == 0
+    assert "no grouping would be left" in result.document["reason"]
+    for entry in hq.people.values():
+        entry.disabled = True
+    office.orbix.clear()
+    result = office.run()
+    assert result.code == 0 and office.orbix.calls == []
+    assert "nobody would be left" in result.document["reason"]
 
 
 # The plan itself

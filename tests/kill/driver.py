@@ -12,18 +12,18 @@ import os
 import random
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NoReturn
 
 import apsw
 from tests.kill import mutants
 from tests.kill.checks import after_kill, converged
 from tests.kill.company import ANCHOR, GROUPS, STEADY, Company, changed, form_of, founded, settings
+from tests.kill.deaths import WHOLE, Countdown, Kill, a_kill
 from tests.kill.witness import Target
 
 from rosterd import assemble, log
@@ -37,43 +37,6 @@ WEEK = 8 * 86_400.0  # seconds: refused records are tried again after 7 days
 ENDS = (0, 3)
 
 assert _csv
-
-
-class Kill(NamedTuple):
-    """Where a run is killed: `after` seconds, or at the n-th of something."""
-
-    how: str
-    after: float
-
-
-WHOLE = Kill("none", 0)
-
-
-def a_kill(dice: random.Random) -> Kill:
-    """A random place to die."""
-    how = dice.choice(["delay", "clock", "commit", "steps", "accepting", "accepted"])
-    most = {"delay": 0.12, "clock": 14, "commit": 25, "steps": 120, "accepting": 5, "accepted": 5}[how]
-    return Kill(how, dice.uniform(0, most) if how == "delay" else dice.randint(1, int(most)))
-
-
-def die() -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("alive")
-
-
-class Countdown:
-    """Dies at the n-th call."""
-
-    def __init__(self, left: float) -> None:
-        self._left = left
-        self._lock = threading.Lock()
-
-    def __call__(self, *_: Any) -> bool:
-        with self._lock:
-            self._left -= 1
-            if self._left == 0:
-                die()
-        return False
 
 
 class Rounds:
@@ -163,18 +126,14 @@ class Rounds:
             time.sleep(kill.after)
             os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
-        self.target.trap.set(0)
         return os.WIFSIGNALED(status), os.waitstatus_to_exitcode(status)
 
     def _child(self, kill: Kill) -> NoReturn:
         code = 99
         try:
             clock = self._set(kill)
-            work: dict[str, Callable[[Wish], int]] = {
-                "": self.whole,
-                **dict.fromkeys(mutants.KINDS, self._wrong),
-            }
-            code = work[self.mutant](Wish(clock=lambda: clock() or time.time() + self.offset))
+            work = self._wrong if self.mutant else self.whole
+            code = work(Wish(clock=lambda: clock() or time.time() + self.offset))
         except BaseException:
             traceback.print_exc()
         os._exit(code)

@@ -26,7 +26,7 @@ def quick_place() -> Iterator[Path]:
         yield Path(name)
 
 
-def program(module: str, *arguments: object, timeout: float = 280) -> dict[str, Any]:
+def program(module: str, *arguments: object, timeout: float = 900) -> dict[str, Any]:
     """The JSON document of `python -m tests.kill.MODULE`."""
     command = [sys.executable, "-m", f"tests.kill.{module}", *map(str, arguments)]
     done = subprocess.run(

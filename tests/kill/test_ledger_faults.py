@@ -118,6 +118,13 @@ class TestDamage:
         assert "damaged" in document["said"]
         assert resting.requests() == asked
 
+    def test_json_that_is_none(self, resting: Site) -> None:
+        with closing(sqlite3.connect(resting.ledger)) as database, database:
+            database.execute("UPDATE run SET document = '{'")
+        done = resting.call("status")
+        assert done.returncode == UNUSABLE
+        assert "damaged" in done.stderr
+
     def test_a_serial_that_is_no_number(self, resting: Site) -> None:
         with closing(sqlite3.connect(resting.ledger)) as database, database:
             database.execute("UPDATE meta SET value = 'seven' WHERE name = 'serial'")

@@ -24,7 +24,8 @@ from typing import NoReturn
 
 from tests.kill.checks import after_kill, converged
 from tests.kill.company import ANCHOR, Company, form_of
-from tests.kill.driver import WHOLE, Rounds
+from tests.kill.deaths import WHOLE
+from tests.kill.driver import Rounds
 
 from rosterd.errors import LedgerError
 from rosterd.ledger import store

@@ -120,8 +120,8 @@ class Desk(Reader):
                 client,
                 digest,
                 made,
-                json.loads(reasons),
-                json.loads(counts),
+                self._value(reasons),
+                self._value(counts),
                 bool(pilot),
                 approved,
                 expires,
@@ -140,7 +140,7 @@ class Desk(Reader):
             (plan, *last),
         ):
             for _, _, text in rows:
-                op, kind, shown, before, after = json.loads(text)
+                op, kind, shown, before, after = self._value(text)
                 yield op, kind, shown, before, after
             last = rows[-1][:2]
 
@@ -247,7 +247,7 @@ class Desk(Reader):
             (binding, most),
         )
         return [
-            RunRow(run, started, ended, outcome, code, reason, json.loads(document))
+            RunRow(run, started, ended, outcome, code, reason, self._value(document))
             for run, started, ended, outcome, code, reason, document in rows
         ]
 
@@ -274,6 +274,11 @@ class Desk(Reader):
         if odd:
             problems.append(f"{odd} seats of people the ledger does not know")
         return problems
+
+    def _value(self, text: str) -> Any:
+        """What was stored as JSON."""
+        with store.explained(self.path):
+            return json.loads(text)
 
     def _pages_of(self, sql: str, binding: int) -> Iterator[list[Any]]:
         after = b""
