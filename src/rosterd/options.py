@@ -110,4 +110,4 @@ def standard_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - as above
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - it stays open as long as the process
