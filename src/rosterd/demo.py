@@ -10,7 +10,7 @@ from pathlib import Path
 from rosterd import log, sample_company, words
 from rosterd.errors import SettingsError
 from rosterd.once import Wish, run_once
-from rosterd.sandbox import serve
+from rosterd.sandbox import Faults, fault, serve
 from rosterd.settings import load
 from rosterd.verbs.common import Common, paint, say
 from rosterd.verbs.progress import progress
@@ -23,7 +23,9 @@ def demo(directory: Path, common: Common) -> int:
     logger = log.configure(common.log_format, -1 if common.quiet else common.verbosity)
     _fresh(directory)
     colours = paint()
-    with serve() as sandbox:
+    # Hyphens are not in the vendor's pages: this Orbix takes one logon amiss, so that a refusal is seen.
+    refusing = Faults([fault("refuse", logon="ana-lua.*", message="Logon is not valid.")])
+    with serve(faults=refusing) as sandbox:
         settings = directory / "rosterd.toml"
         sample_company.write(directory, 1)
         settings.write_text(

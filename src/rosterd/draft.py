@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -57,6 +57,7 @@ class Terms:
         default_factory=dict
     )  # source -> how its people's file is called
     group_labels: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[str, int], None] = lambda _what, _count: None
 
     def holds_back(self, sources: str) -> bool:
         """Whether a known record belongs to a source that could not be read; one of nobody's may do so, too."""

@@ -62,6 +62,7 @@ def plan_people(
         emails.look(ours, shared)
         people = [wanted_of(row) for row in ours] if kinds or terms.only else []
         refused = _slice(terms, plan, judge, ours, known, people)
+        terms.progress("people compared", len(together))
         if kinds:
             others = (
                 [(*twin[:8], p[8], *twin[9:]) for p in people for twin in twins.pop(p[0], ())]

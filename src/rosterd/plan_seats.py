@@ -40,6 +40,7 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
     for ours, old in align(unique_seats(merged([plan.seats_wanted])), ledger.seats(terms.binding)):
         count.wanted.update([seat[0].partition(NUL)[0] for seat in ours if seat[2] == ACTIVE])
         _slice(terms, ledger, plan, judge, ours, old, names, count, draft)
+        terms.progress("seats compared", len(ours))
     plan.drop(terms, SEAT, judge.rest())
     aside = _groups(terms, ledger, plan, groups, known, count)
     for chunk in draft:

@@ -142,6 +142,7 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
             job.aside_shared, job.additive, folded(tools.only),
             {plan.source.name: plan.people_label for plan in job.sources if plan.people_label},
             {plan.source.name: plan.group_label for plan in job.sources if plan.group_label},
+            tools.progress,
         )  # fmt: skip
         plan = outcome.plan = make_plan(terms, ledger, gathered, emails)
         outcome.notes += [f"nobody is called {name!r}" for name in terms.only if name not in plan.found]

@@ -8,6 +8,7 @@ from typing import Any
 KINDS = ("people", "groups", "seats", "registrations")
 BUCKETS = ("read", "created", "updated", "unchanged", "refused", "set_aside", "excluded", "unsent", "gone")
 LISTED = 20  # problems shown in full
+WARNED = 5  # warnings shown
 
 _GREEN, _YELLOW, _RED, _BOLD, _DIM = "32", "33", "31", "1", "2"
 
@@ -106,24 +107,30 @@ def held_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[st
 
 
 def _problems(document: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """What was not delivered: the new ones one by one, the standing ones as a number."""
     problems = document.get("problems", [])
     new = [problem for problem in problems if problem["new"]]
-    if problems:
-        yield paint.dim(f"  not delivered ({len(new):,} new):")
-    for problem in [*new, *(p for p in problems if not p["new"])][:LISTED]:
+    if new:
+        yield paint.odd(f"  not delivered, and new ({len(new):,}):")
+    for problem in new[:LISTED]:
         where = f" ({problem['where']})" if problem["where"] and problem["where"] != problem["key"] else ""
-        mark = paint.odd("new ") if problem["new"] else "    "
-        yield safe_join(
-            f"  {mark}", problem["bucket"].replace("_", " "), f" {problem['key']}: {problem['reason']}{where}"
-        )
-    if len(problems) > LISTED:
-        yield f"      … {len(problems) - LISTED:,} more: --json lists them"
+        bucket = problem["bucket"].replace("_", " ")
+        yield safe_join("    ", paint.dim(bucket), f" {short(problem['key'])}: {problem['reason']}{where}")
+    if len(new) > LISTED:
+        yield f"    … {len(new) - LISTED:,} more: --json lists them"
+    if len(problems) > len(new):
+        yield paint.dim(f"  not delivered, as told before: {len(problems) - len(new):,} (--json lists them)")
     warnings = document.get("warnings", {})
-    for text, count in list(warnings.items())[:LISTED]:
+    for text, count in list(warnings.items())[:WARNED]:
         times = f" ({count:,} times)" if count > 1 else ""
         yield safe_join("  ", paint.dim("warning"), f" {text}{times}")
-    if len(warnings) > LISTED:
-        yield f"      … {len(warnings) - LISTED:,} more warnings: --json lists them"
+    if len(warnings) > WARNED:
+        yield f"      … {len(warnings) - WARNED:,} more warnings: --json lists them"
+
+
+def short(text: str, most: int = 60) -> str:
+    """A key that fits a line."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def safe_join(start: str, painted: str, text: str) -> str:

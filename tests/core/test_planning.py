@@ -563,10 +563,11 @@ def test_synchronize_takes_leavers_away_and_lists_nobody(opened: Opened) -> None
     assert office.run().outcome.requests == 0
 
 
-def test_after_a_synchronize_without_answer_a_returner_is_sent_again(opened: Opened) -> None:
+@pytest.mark.parametrize("seated", [False, True])
+def test_after_a_synchronize_without_answer_a_returner_is_sent_again(opened: Opened, seated: bool) -> None:
     """It was carried out: he is gone at the target, and the ledger must not believe that he is there."""
     hq = staff(4)
-    hq.groups["g"] = Unit("Print", "", list(hq.people))
+    hq.groups["g"] = Unit("Print", "", list(hq.people) if seated else ["p0"])
     office = opened(hq, synchronize=True)
     office.run()
     entry = hq.people.pop("p1")
@@ -576,7 +577,7 @@ def test_after_a_synchronize_without_answer_a_returner_is_sent_again(opened: Ope
     hq.people["p1"] = entry
     assert office.run().code == 0
     assert "ndd//p1" in office.orbix.world.users(CLIENT)
-    assert "ndd//p1" in office.orbix.world.members(CLIENT)["Print"]
+    assert ("ndd//p1" in office.orbix.world.members(CLIENT)["Print"]) is seated
 
 
 def test_an_empty_set_is_never_synchronized(opened: Opened) -> None:
