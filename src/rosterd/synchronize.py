@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from rosterd.core.batches import GROUPINGS, MEMBERS, PEOPLE
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, TooLarge
-from rosterd.core.people import NUL, Grouping, Person
-from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change, is_active
+from rosterd.core.people import ACTIVE, DOUBT, NUL, Grouping, Person
+from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change
 from rosterd.errors import RosterdError, TargetError
 from rosterd.push import Delivery
 
@@ -65,7 +65,7 @@ def _whole_set(delivery: Delivery, gone: Sequence[Change], changes: Sequence[Cha
     people: dict[bytes, Person] = {}
     for page in delivery.ledger.people(delivery.binding):
         people.update(
-            (row[0], Person(*row[:5])) for row in page if is_active(row[8]) and row[0] not in leaving
+            (row[0], Person(*row[:5])) for row in page if row[8] in (ACTIVE, DOUBT) and row[0] not in leaving
         )
         if len(people) > PEOPLE:
             return None
@@ -162,7 +162,11 @@ def _whole_groupings(
 ) -> list[Grouping] | None:
     """All groupings as they are to be, with every acknowledged member; None when they do not fit one request."""
     leaving = {change.key for change in gone}
-    rows = {row[0]: (row[1], row[2]) for row in delivery.ledger.groups(delivery.binding) if is_active(row[5])}
+    rows = {
+        row[0]: (row[1], row[2])
+        for row in delivery.ledger.groups(delivery.binding)
+        if row[5] in (ACTIVE, DOUBT)
+    }
     rows = {key: row for key, row in rows.items() if key not in leaving} | {
         change.key: (change.after[0], change.after[1])
         for change in changes

@@ -96,15 +96,28 @@ def test_fault_24_overloaded_or_broken(quick: Office, status: int) -> None:
 
 
 def test_fault_24_the_breaker_opens(office: Office) -> None:
-    """Row 24: after k failures in a row nothing more is sent; the other customers of the run learn why."""
+    """Two lanes use up their tries, and the many requests that wait behind them are not even begun."""
+    office.set(orbix={"concurrency": 2, "attempts": 3})
+    office.set(customers={"acme": {"guards": {"updates": {"percent": 100}}}})
+    office.put(numbered(64))
+    office.fault("too_large", bytes=700, path="users")
+    office.one(code=0)
+    office.calm()
+    office.put([(row[0], "New", row[2]) for row in numbered(64)])
+    fault = office.fault("status", status=503, path="users")
+    assert office.one(code=6)["people"]["unsent"] == 64
+    assert fault.hits <= 10
+
+
+def test_fault_24_the_next_customer_is_tried_for_itself(office: Office) -> None:
     office.settings = {}
     four(office)
-    office.set(orbix={"attempts": 3})
     fault = office.fault("status", status=503, path="users")
     document = office.run(code=6)
     assert {part["exit_code"] for part in document["customers"].values()} == {6}
-    assert fault.hits <= 10
     assert all(document["customers"][name]["people"]["unsent"] == 5 for name in NAMES)
+    asked = {entry["client"] for entry in office.requests("users")}
+    assert asked == {name.upper() for name in NAMES} and fault.hits <= 8
 
 
 def test_fault_25_a_conflict_is_tried_once_more(office: Office) -> None:
