@@ -106,7 +106,8 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
         binding = ledger.bind(job.client, job.name)
         if binding.paused_at is not None:
             outcome.paused = binding.paused_why or "no reason given"
-            return outcome
+            if not tools.dry:  # a pause stops runs, not looking
+                return outcome
         run = 0 if tools.dry else ledger.start_run(binding.id, started)
         try:
             _steps(job, tools, outcome, binding, run)

@@ -85,6 +85,10 @@ def counts(document: dict[str, Any], paint: Paint) -> Iterator[str]:
 
 def run_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str]:
     """One customer's run."""
+    reason = document["reason"] or ""
+    if reason.startswith("paused: "):
+        yield f"{paint.bold(name)}: {paint.odd('paused')} ({safe(reason.removeprefix('paused: '))})"
+        return
     sent = plural(document["requests"], "request")
     yield f"{paint.bold(name)}: {paint.outcome(document['outcome'])}, {sent}"
     yield from counts(document, paint)

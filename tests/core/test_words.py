@@ -91,10 +91,10 @@ def test_problems_are_told_with_reason_and_place_and_the_list_is_cut() -> None:
     }  # fmt: skip
     text = "\n".join(words.run_lines("acme", document(problems=[problem]), PLAIN))
     assert "NDD//a\\u001bb: has no logon (line 7)" in text
-    many = [{**problem, "key": f"NDD//p{n}", "new": n == 29} for n in range(30)]
+    many = [{**problem, "key": f"NDD//p{n}", "new": n >= 5} for n in range(35)]
     text = "\n".join(words.run_lines("acme", document(problems=many), PLAIN))
-    assert "10 more" in text
-    assert "NDD//p29" in text, "what is new comes first"
+    assert text.count("NDD//p") == 20 and "10 more" in text
+    assert "NDD//p4:" not in text and "as told before: 5 " in text, "what was told is only counted"
 
 
 def test_changes_as_before_and_after() -> None:

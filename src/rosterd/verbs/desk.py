@@ -82,6 +82,8 @@ def _list(held: Sequence[HeldPlan], names: dict[str, str], *, json: bool) -> Non
         state = f"approved until {_iso(plan.expires)}" if plan.approved else "held"
         say([f"{names[plan.client]}: {plan.digest[:12]}, {words.plural(plan.open, 'change')}, {state}"])
         say(f"  {words.safe(reason)}" for reason in plan.reasons)
+        if plan.approved is None:
+            say([f"  approve: rosterd approve {plan.digest[:12]}"])
 
 
 def _typed(plans: Sequence[HeldPlan]) -> bool:

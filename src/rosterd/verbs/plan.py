@@ -37,6 +37,10 @@ def plan(
             document = run_once(loaded.settings, wish, logger)
         for name, customer in document["customers"].items():
             pages.missing(name, customer)
+            if (customer["reason"] or "").startswith("paused: "):
+                pages.lines.append(
+                    f"  {name} is {words.safe(customer['reason'])}; runs wait for `rosterd resume {name}`"
+                )
         if out is not None:
             _write(out, pages)
         if json:
