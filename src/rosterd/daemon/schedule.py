@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -65,6 +66,7 @@ def _turn(settings: Settings, name: str, stop: threading.Event, log: Any) -> Non
     except Exception:  # a defect in one turn is told, and does not end the service
         log.exception("run_failed", customer=name)
         return
+    gc.collect()  # a turn itself runs nearly without: see cli.main
     customer = document["customers"][name]
     tell = log.info if document["exit_code"] in (0, 3) else log.error
     tell(
