@@ -7,13 +7,11 @@ a million people pass through it; only the rest is rendered by Jinja, in its san
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from operator import methodcaller
 from typing import Any, TypeAlias
-
-from jinja2 import TemplateSyntaxError, Undefined, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rosterd.core.doors import Cell
 from rosterd.errors import SettingsError
@@ -27,23 +25,9 @@ _WORDS = {"entry", "all", "true", "false", "none", "True", "False", "None"}  # n
 _MAX_RENDERED = 65_536  # characters; a template that makes more is at fault
 
 
-class _Missing(Undefined):
-    """A missing attribute is empty text: directories leave out what is empty."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name[:2] == "__":
-            raise AttributeError(name)
-        return self
-
-    __getitem__ = __getattr__
-
-    def __call__(self, *_: Any, **__: Any) -> Any:
-        return self
-
-
-_JINJA = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False)
+def _jinja() -> Any:
+    """The module rosterd.jinja, imported with the first template that is more than a look-up (docs/why/imports.md)."""
+    return import_module("rosterd.jinja")
 
 
 class TemplateError(Exception):
@@ -71,12 +55,9 @@ def parse(text: str, where: str) -> Template:
     if (simple := _SIMPLE.fullmatch(text)) and simple[1] not in _WORDS:
         return Template(text, (simple[1],), simple[1], tuple(re.findall(r"[a-z]+", simple[2])))
     try:
-        tree = _JINJA.parse(text)
-        names = tuple(sorted(_attributes(tree)))
-        _JINJA.from_string(text)
-    except (TemplateSyntaxError, AssertionError, RecursionError) as error:
+        return Template(text, tuple(sorted(_jinja().names(text) - _WORDS)))
+    except ValueError as error:
         raise SettingsError(f"the template {text!r} does not parse: {error}", where=where) from error
-    return Template(text, names)
 
 
 def parse_condition(text: str, where: str) -> Template:
@@ -85,8 +66,8 @@ def parse_condition(text: str, where: str) -> Template:
     lone = _LONE.fullmatch(text)
     assert lone is not None
     try:
-        _JINJA.compile_expression(lone[1])
-    except (TemplateSyntaxError, AssertionError, RecursionError) as error:
+        _jinja().expression(lone[1])
+    except ValueError as error:
         raise SettingsError(f"the rule {text!r} is no expression: {error}", where=where) from error
     return template
 
@@ -96,23 +77,11 @@ def is_expression(text: str) -> bool:
     return _LONE.fullmatch(text) is not None
 
 
-def _attributes(tree: nodes.Template) -> Iterator[str]:
-    yield from meta.find_undeclared_variables(tree) - _WORDS
-    for dotted in tree.find_all(nodes.Getattr):
-        if isinstance(dotted.node, nodes.Name) and dotted.node.name in ("entry", "all"):
-            yield dotted.attr
-    for item in tree.find_all(nodes.Getitem):
-        if isinstance(item.node, nodes.Name) and item.node.name in ("entry", "all"):
-            if not isinstance(item.arg, nodes.Const):
-                raise AssertionError('entry[…] takes an attribute in quotes, such as entry["Odd Name"]')
-            yield str(item.arg.value)
-
-
 class _Names(dict[str, Any]):
     """An entry's attributes by name in any case; missing ones are empty."""
 
     def __missing__(self, name: str) -> Any:
-        return self[low] if (low := name.casefold()) != name and low in self else _Missing(name=name)
+        return self[low] if (low := name.casefold()) != name and low in self else _jinja().Missing(name=name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -155,11 +124,11 @@ def getter(template: Template, attributes: Sequence[str]) -> Getter:
             return text.strip()
 
         return look_up
-    compiled = _JINJA.from_string(template.text)
+    compiled = _jinja().template(template.text)
 
     def render(row: Sequence[Cell]) -> str:
         try:
-            text = compiled.render(_context(row, places, template.attributes)).strip()
+            text: str = compiled.render(_context(row, places, template.attributes)).strip()
         except Exception as error:  # whatever a template does to one entry's data is that entry's problem
             raise TemplateError(f"the template {template.text!r} failed: {error}") from error
         if len(text) > _MAX_RENDERED:
@@ -195,7 +164,7 @@ def condition(text: str, attributes: Sequence[str]) -> Callable[[Sequence[Cell]]
     """A lone `{{ expression }}` as truth; raises TemplateError when it fails on an entry."""
     lone = _LONE.fullmatch(text)
     assert lone is not None
-    expression = _JINJA.compile_expression(lone[1], undefined_to_none=True)
+    expression = _jinja().expression(lone[1])
     names = parse(text, "").attributes
     places = positions(attributes)
 
