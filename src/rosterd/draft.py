@@ -121,7 +121,6 @@ class Plan:
     warnings: dict[str, int] = field(default_factory=dict)
     dropped: Sorter[tuple[bytes, str, bytes]] = field(default_factory=Sorter)  # refusals that no longer stand
     whole: bool = True  # every source was read completely
-    kept_people: int = 0  # set-aside people whom the target knows
     found: set[str] = field(default_factory=set)  # names of `--only` that somebody has
 
     @property

@@ -23,7 +23,7 @@ from rosterd.core.people import (
     row_of,
     wanted_of,
 )  # fmt: skip
-from rosterd.core.plan import CREATE, GONE, KEPT, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
+from rosterd.core.plan import CREATE, GONE, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
 from rosterd.draft import Judge, Plan, PlanningLedger, Terms
 from rosterd.duplicates import SHADOWED, unique
 from rosterd.emails import Share, SharedEmails
@@ -211,9 +211,7 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
         before = old[1:5] if old is not None and fate == UPDATE else None
         return Change(fate, PERSON, person[0], _shown(terms, person), before, person[1:5], person[5:8])
     _count(terms, plan, person)
-    if fate == KEPT:
-        plan.kept_people += old is not None and is_active(old[8])
-    elif fate == GONE and old is not None and not terms.holds_back(old[5]):
+    if fate == GONE and old is not None and not terms.holds_back(old[5]):
         return _gone(old)
     return None
 
