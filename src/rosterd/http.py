@@ -1,19 +1,16 @@
 """One origin over HTTP, the only importer of httpx: total deadline, size cap, pinning, redaction.
 
-`Http.post` gives a whole Reply or raises Unanswered, which says whether the request may have been applied.
+`Http.post` and `Http.get` give a whole Reply or raise Unanswered, which says whether the request may have been applied.
 Nothing is retried and no redirect followed here. The deadline's clock is time.monotonic.
 """
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import re
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,17 +20,14 @@ import httpcore
 import httpx
 import truststore
 
-from rosterd.errors import RosterdError, SettingsError, Stopped, TargetError
+from rosterd.deadline import Backend, Resolver, Watch
+from rosterd.errors import RosterdError, SettingsError, TargetError
 
-GRACE = 15.0  # seconds that a request in flight may still take once the process was asked to stop
-CONNECT = 10.0  # seconds for one connection attempt or TLS handshake
 IDLE = 30.0  # seconds an unused connection is kept: less than servers do, so that they seldom close first
-LOOK = 0.25  # seconds between two looks at the stop event while waiting for an answer
-SLICE = 1 << 16  # bytes written at once; also how much of an error's body is read
+ERROR = 1 << 16  # bytes that are read of an error's body
 UNFIT = (httpx.InvalidURL, ValueError, httpcore.LocalProtocolError)  # cannot be written at all
 BROKEN = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
 NO_WAY = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError)  # whatever a proxy was told
-Resolver = Callable[..., list[Any]]  # socket.getaddrinfo
 
 
 class Unanswered(TargetError):
@@ -62,124 +56,18 @@ def shown(text: object, *secrets: str) -> str:
     return plain if len(plain) <= 300 else plain[:299] + "…"
 
 
-class _Watch(threading.local):
-    """The time one request has left; one per thread, because a request runs in the thread that sends it."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self.stop = stop
-        self.begin(0.0)
-
-    def begin(self, seconds: float) -> None:
-        self.until = time.monotonic() + seconds
-        self.sent = self.heard = self.stopping = False
-
-    def left(self, late: type[Exception], most: float) -> float:
-        """Seconds for the next step, at most `most`; raises `late` when the time is up."""
-        now = time.monotonic()
-        if self.stop.is_set() and not self.stopping:
-            self.stopping, self.until = True, min(self.until, now + GRACE)
-        if self.until <= now:
-            raise late
-        return min(most, self.until - now)
-
-    def halt(self) -> None:
-        """Before anything of the request has left, the stop event ends it at once."""
-        if self.stop.is_set() and not self.sent:
-            raise Stopped
-
-
-class _Stream(httpcore.NetworkStream):
-    """A stream whose every step ends within the request's time, however slowly the other side drips."""
-
-    def __init__(self, inner: httpcore.NetworkStream, watch: _Watch) -> None:
-        self._inner, self._watch = inner, watch
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        while True:
-            timeout = self._watch.left(httpcore.ReadTimeout, LOOK)
-            with contextlib.suppress(httpcore.ReadTimeout):
-                data = self._inner.read(max_bytes, timeout)
-                self._watch.heard = True
-                return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._watch.halt()
-        self._watch.sent = True
-        for at in range(0, len(buffer), SLICE):
-            timeout = self._watch.left(httpcore.WriteTimeout, GRACE)
-            try:
-                self._inner.write(buffer[at : at + SLICE], timeout)
-            except httpcore.WriteTimeout:
-                if self._inner.get_extra_info("is_readable"):  # an early answer, perhaps 413: go and read it
-                    raise httpcore.WriteError from None
-                raise
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        timeout = self._watch.left(httpcore.ConnectTimeout, CONNECT)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._watch)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _Backend(httpcore.NetworkBackend):
-    """Connects within the request's time, to each address of the host in turn, asked for anew every time."""
-
-    def __init__(self, watch: _Watch, resolve: Resolver) -> None:
-        self._watch, self._resolve, self._connect = watch, resolve, httpcore.SyncBackend().connect_tcp
-
-    def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, *rest: Any, **options: Any
-    ) -> httpcore.NetworkStream:
-        addresses = self._addresses(host, port)
-        for left in range(len(addresses), 0, -1):
-            self._watch.halt()
-            timeout = self._watch.left(httpcore.ConnectTimeout, CONNECT * left) / left
-            try:
-                return _Stream(self._connect(addresses[-left], port, timeout, *rest, **options), self._watch)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if left == 1:
-                    raise
-        raise httpcore.ConnectError("the host has no address")
-
-    def _addresses(self, host: str, port: int) -> list[str]:
-        """In a thread, because the resolver knows no deadline."""
-        if re.fullmatch(r"[0-9.]+|.*:.*", host):  # an IP address: nothing to ask
-            return [host]
-        found: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
-        try:
-            threading.Thread(target=self._look_up, args=(host, port, found), daemon=True).start()
-            answer = found.get(timeout=self._watch.left(httpcore.ConnectTimeout, CONNECT))
-        except (queue.Empty, RuntimeError) as error:  # no answer, or no thread to be had
-            raise httpcore.ConnectError(str(error) or "the name was not resolved in time") from None
-        if isinstance(answer, Exception):
-            raise httpcore.ConnectError(f"the name is not known: {answer}")
-        return answer
-
-    def _look_up(self, host: str, port: int, found: queue.SimpleQueue[list[str] | Exception]) -> None:
-        try:
-            found.put([row[4][0] for row in self._resolve(host, port, type=socket.SOCK_STREAM)])
-        except (OSError, UnicodeError) as error:
-            found.put(error)
-
-
 class _Pinned(httpx.BaseTransport):
     """The last gate before the socket: nothing leaves for another origin or path than the base's."""
 
-    def __init__(self, base: httpx.URL, pool: httpcore.ConnectionPool, watch: _Watch, most: int) -> None:
+    def __init__(self, base: httpx.URL, pool: httpcore.ConnectionPool, watch: Watch, most: int) -> None:
         self._base, self._pool, self._watch, self._most = base, pool, watch, most
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url, base, path = request.url, self._base, request.url.raw_path
         prefix = base.raw_path.rstrip(b"/")
         same = (url.raw_scheme, url.netloc) == (base.raw_scheme, base.netloc)
-        inside = path in (base.raw_path, prefix) or path.startswith(prefix + b"/")
-        climbs = re.search(rb"\.\.|%2e", path, re.IGNORECASE)
+        inside = path in (base.raw_path, prefix) or path.startswith((prefix + b"/", prefix + b"?"))
+        climbs = re.search(rb"\.\.|%2e", path.partition(b"?")[0], re.IGNORECASE)
         if not same or not inside or climbs or request.headers["host"].encode() != base.netloc:
             raise RosterdError("a request was about to leave for a foreign place", where=str(base))
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=path)
@@ -187,7 +75,7 @@ class _Pinned(httpx.BaseTransport):
         sent = httpcore.Request(request.method, target, headers=head, content=data)
         answer = self._pool.handle_request(sent)
         try:
-            body = httpx.ByteStream(self._body(answer, str(url)))
+            body = httpx.ByteStream(self._body(answer, str(url.copy_with(query=None))))
             return httpx.Response(answer.status, headers=answer.headers, stream=body)
         finally:
             answer.close()
@@ -202,7 +90,7 @@ class _Pinned(httpx.BaseTransport):
         body = bytearray()
         for piece in answer.iter_stream():
             body += piece
-            if not good and len(body) > SLICE:
+            if not good and len(body) > ERROR:
                 break
             if len(body) > self._most:
                 raise Unanswered("the answer is too long", where=where, maybe_applied=True)
@@ -249,11 +137,11 @@ class Http:
         self, base_url: str, *, ca_file: Path | None, proxy: str | None, timeout: float, max_answer: int,
         stop: threading.Event, user_agent: str, resolve: Resolver = socket.getaddrinfo,
     ) -> None:  # fmt: skip
-        self.base, self._timeout, self._watch = parse_base(base_url), timeout, _Watch(stop)
+        self.base, self._timeout, self._watch = parse_base(base_url), timeout, Watch(stop)
         tls = tls_context(ca_file) if self.base.scheme == "https" else None
         pool = httpcore.ConnectionPool(
             tls, _proxy(proxy, tls) if proxy and tls else None, max_connections=None, keepalive_expiry=IDLE,
-            max_keepalive_connections=16, network_backend=_Backend(self._watch, resolve),
+            max_keepalive_connections=16, network_backend=Backend(self._watch, resolve),
         )  # fmt: skip
         self._client = httpx.Client(
             transport=_Pinned(self.base, pool, self._watch, max_answer), trust_env=False,
@@ -263,11 +151,20 @@ class Http:
 
     def post(self, path: str, headers: Mapping[str, str], content: bytes) -> Reply:
         """Sends once. Raises Unanswered, or Stopped when the process was asked to stop before it was sent."""
+        return self._send("POST", path, headers, content)
+
+    def get(self, path: str, headers: Mapping[str, str]) -> Reply:
+        """Asks once; `path` may carry a query. Raises as post does."""
+        return self._send("GET", path, headers, None)
+
+    def _send(self, method: str, path: str, headers: Mapping[str, str], content: bytes | None) -> Reply:
         self._watch.begin(self._timeout)
         self._watch.halt()
-        where = f"{self.base}{path}"
+        where = f"{self.base}{path.partition('?')[0]}"  # a query may hold what no message should
         try:
-            with self._client.stream("POST", where, headers=dict(headers), content=content) as answer:
+            with self._client.stream(
+                method, f"{self.base}{path}", headers=dict(headers), content=content
+            ) as answer:
                 body = b"".join(answer.iter_raw())
         except (*UNFIT, *BROKEN, httpx.HTTPError, OSError, MemoryError) as error:
             raise self._unanswered(error, where) from None  # cut: lower layers' texts may quote headers

@@ -44,6 +44,7 @@ class Seen:
     headers: dict[str, str]
     body: bytes
     connection: int
+    method: str = "POST"
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -172,17 +173,17 @@ class Scripted:
         while (header := reader.readline().decode("latin-1").strip()) != "":
             name, _, value = header.partition(":")
             headers[name.lower()] = value.strip()
-        path = line.split()[1]
+        method, path = line.split()[:2]
         with self._lock:
             api = path != "/connect/token"
             book, plays = (self.seen, self.plays) if api else (self.token_requests, self.tokens)
             play = plays[min(len(book), len(plays) - 1)]
-            book.append(Seen(path, headers, b"", number))
+            book.append(Seen(path, headers, b"", number, method))
             at = len(book) - 1
         if not play.early:
             body = reader.read(int(headers.get("content-length", "0")))
             with self._lock:
-                book[at] = Seen(path, headers, body, number)
+                book[at] = Seen(path, headers, body, number, method)
         return play
 
     def _send(self, connection: socket.socket, play: Play) -> None:

@@ -114,6 +114,8 @@ def test_nothing_leaves_for_another_place(path: str) -> None:
         with pytest.raises((RosterdError, Unanswered)) as caught:
             aim.post(path, HEADERS, b"{}")
         assert not isinstance(caught.value, Unanswered) or not caught.value.maybe_applied
+        with pytest.raises((RosterdError, Unanswered)):
+            aim.get(path + "?page=2", HEADERS)
         with pytest.raises(RosterdError, match="foreign place") as caught:
             aim.post("/v1", HEADERS | {"Host": "evil.example"}, b"{}")
         assert caught.value.exit_code == 1
@@ -129,6 +131,16 @@ def test_nothing_leaves_for_another_host_when_the_base_has_no_path(path: str) ->
                 aim.post(path, headers, b"{}")
             assert not isinstance(caught.value, Unanswered) or caught.value.final
         assert server.connections == 0
+
+
+def test_a_question_carries_its_query_and_no_message_shows_it() -> None:
+    cursor = "/v1/users?cursor=a..b%2e&limit=2"
+    with Scripted([ok(), Play(b"")]) as server, client(f"{server.url}/api") as aim:
+        assert aim.get(cursor, HEADERS).body == b"[]"
+        assert (server.seen[0].method, server.seen[0].path) == ("GET", f"/api{cursor}")
+        with pytest.raises(Unanswered) as caught:
+            aim.get(cursor, HEADERS)
+        assert caught.value.where == f"{server.url}/api/v1/users"
 
 
 @pytest.mark.parametrize(

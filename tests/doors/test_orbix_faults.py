@@ -28,7 +28,7 @@ from rosterd.core.outcome import Accepted, TooLarge
 from rosterd.errors import CredentialsError, RosterdError, Stopped, TargetError
 from rosterd.orbix.binding import Binding
 from rosterd.orbix.client import Orbix, OrbixTarget
-from rosterd.orbix.patience import Again, ComeBack, Patience
+from rosterd.patience import Again, ComeBack, Patience
 
 PEOPLE = [person("carlos.silva"), person("Joao.Souza"), person("maria")]
 ALL_BAD = '{"errors":{"3400":["All users are invalid."]},"title":"BadRequest","status":400}'

@@ -12,7 +12,7 @@ from tests.doors.scripted import SECRET, TOKEN, Play, Scripted, aimed, http, ok,
 from rosterd.core.outcome import Accepted
 from rosterd.errors import CredentialsError, TargetError
 from rosterd.orbix.client import Orbix
-from rosterd.orbix.patience import ComeBack
+from rosterd.patience import ComeBack
 
 PEOPLE = [person("maria")]
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from rosterd.errors import RosterdError, TargetError
 from rosterd.http import Reply, shown
-from rosterd.orbix.patience import LEAST_AFTER_429, Again, ComeBack, Pace, retry_after
 from rosterd.orbix.wire import body_start
+from rosterd.patience import LEAST_AFTER_429, Again, ComeBack, Pace, retry_after
 
 CONFLICT_WAIT = 1.0  # seconds before the one retry after a 409
 

@@ -19,9 +19,9 @@ from rosterd.errors import CredentialsError, SettingsError, TargetError
 from rosterd.http import Http, Reply, Unanswered
 from rosterd.orbix import wire
 from rosterd.orbix.binding import Binding, gate, judge
-from rosterd.orbix.patience import Again, Breaker, Clock, Pace, Patience, Wait
 from rosterd.orbix.settings import OrbixSettings
 from rosterd.orbix.tokens import Tokens
+from rosterd.patience import Again, Breaker, Clock, Pace, Patience, Wait
 
 USERS, USERS_SYNC = "/v1/users", "/v1/users/synchronize"
 GROUPS, GROUPS_SYNC = "/v1/groups/users", "/v1/groups/users-sync"

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from rosterd.errors import CredentialsError, TargetError
 from rosterd.http import Http, Reply, Unanswered
-from rosterd.orbix.patience import LEAST_AFTER_429, Again, Breaker, Clock, Pace, Patience, retry_after
+from rosterd.patience import LEAST_AFTER_429, Again, Breaker, Clock, Pace, Patience, retry_after
 
 UNTOLD_LIFE = 600.0  # seconds assumed when the server does not say, or says nonsense
 SHORTEST, LONGEST = 30.0, 86_400.0  # bounds of what we believe
