@@ -1,7 +1,8 @@
 """Addresses that several people share, found in flat memory among any number of people.
 
-A first pass marks two slots of a table by hash (a Bloom filter) and remembers the hashes whose slots were both taken
-already (a few of them by chance); a second pass, over the sorted people, looks closely at those only.
+A first pass leaves a tag of each address in a slot of a table, both by its hash, and remembers the hashes that found
+their slot taken by the same tag (a few of them by chance); a second pass, over the sorted people, looks closely at
+those only.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _MANY: Final = 50_000  # people after whom a larger table takes over
 _FIRST: Final = 1 << 19  # slots of the first table
 _REST: Final = (
     1 << 22
-)  # slots of the larger one: 4 MiB; a million people leave some 50,000 candidates by chance
+)  # slots of the larger one: 4 MiB; a million people leave some 20,000 candidates by chance
+_SHARED: Final = 255  # what a slot holds that two different tags met; tags are 1 to 254
 
 
 _mark = itemgetter(4)
@@ -63,13 +65,21 @@ class SharedEmails:
 
 
 def _taken(table: bytearray, marks: list[int]) -> list[int]:
-    """The marks whose two slots were taken before; the slots are taken afterwards."""
+    """The marks that may have come before, all that did among them; each leaves its own tag in its slot.
+
+    A slot that two different marks met is SHARED from then on, and whoever comes to it later is looked at closely.
+    """
     mask = len(table) - 1
     found = []
     for mark in marks:
-        one, two = mark & mask, (mark >> 24) & mask
-        if table[one] and table[two]:
-            found.append(mark)
+        slot = mark & mask
+        held = table[slot]
+        if held:
+            tag = (mark >> 40) % _SHARED or 1
+            if held in (tag, _SHARED):
+                found.append(mark)
+            else:
+                table[slot] = _SHARED
         else:
-            table[one] = table[two] = 1
+            table[slot] = (mark >> 40) % _SHARED or 1
     return found

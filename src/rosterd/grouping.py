@@ -126,21 +126,25 @@ class GroupMapper:
         """Names, descriptions and members of the rows; a row whose template fails is a group that is set aside."""
         plan = self._plan
         assert plan.member is not None and self._member is not None
+        columns = list(
+            zip(*batch.rows, strict=False)
+        )  # a row that is too short ends them early: then one by one
         quick = [
-            quick_column(t, batch.rows, self._attributes) for t in (plan.name, plan.description, plan.member)
+            quick_column(t, columns, len(batch.rows), self._attributes)
+            for t in (plan.name, plan.description, plan.member)
         ]
         if quick[0] is not None and quick[1] is not None and quick[2] is not None:
             return quick[0], quick[1], quick[2]
-        columns: tuple[list[str], list[str], list[str]] = ([], [], [])
+        slow: tuple[list[str], list[str], list[str]] = ([], [], [])
         for row, place in zip(batch.rows, batch.places, strict=True):
             try:
                 texts = (self._name(row), self._description(row), self._member(row))
             except TemplateError as error:
                 texts = ("", "", "")
                 self._declare("", "", place, "", str(error))
-            for column, text in zip(columns, texts, strict=True):
+            for column, text in zip(slow, texts, strict=True):
                 column.append(text)
-        return columns
+        return slow
 
     def _entries(self, batch: Batch) -> Iterator[Edge]:
         """LDAP: an entry is a group with its member refs."""

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from itertools import repeat
+from typing import TypeAlias
 from unicodedata import normalize
 
 from anyascii import anyascii
@@ -33,6 +34,10 @@ from rosterd.core.people import (
 )
 from rosterd.people_rules import PeoplePlan
 from rosterd.templates import Template, TemplateError, condition, getter, quick_column
+
+Table: TypeAlias = tuple[
+    Sequence[Sequence[Cell]], Sequence[Sequence[Cell]]
+]  # the same cells by row and by column
 
 
 class PeopleMapper:
@@ -61,11 +66,12 @@ class PeopleMapper:
         """The same as rows, which is how people are sorted and compared."""
         plan, problems = self._plan, Problems()
         cells = self._even(batch, problems)
-        raw = self._column([plan.logon], cells, problems)
-        domains = self._column([plan.domain], cells, problems)
-        names = self._column(plan.name, cells, problems)
-        emails = self._column(plan.email, cells, problems)
-        ids = self._column([plan.id], cells, problems) if plan.id else (batch.ids or [""] * len(cells))
+        table = cells, list(zip(*cells, strict=True))  # turned once, for all the columns
+        raw = self._column([plan.logon], table, problems)
+        domains = self._column([plan.domain], table, problems)
+        names = self._column(plan.name, table, problems)
+        emails = self._column(plan.email, table, problems)
+        ids = self._column([plan.id], table, problems) if plan.id else (batch.ids or [""] * len(cells))
         logons = self._identifiers_of("logon", raw, problems)
         domains = self._identifiers_of("domain", domains, problems)
         names = self._names(names, problems)
@@ -118,14 +124,14 @@ class PeopleMapper:
                 )
         return [[*row[:width], *[""] * (width - len(row))] for row in rows]
 
-    def _column(
-        self, templates: Sequence[Template], rows: Sequence[Sequence[Cell]], problems: Problems
-    ) -> list[str]:
+    def _column(self, templates: Sequence[Template], table: Table, problems: Problems) -> list[str]:
         """The first template that is not empty, for every row."""
+        rows, columns = table
         out: list[str] | None = None
         for template in templates:
             if out is None:
-                out = self._values(template, rows, range(len(rows)), problems)
+                out = quick_column(template, columns, len(rows), self._attributes)
+                out = self._values(template, rows, range(len(rows)), problems) if out is None else out
             elif holes := [i for i, text in enumerate(out) if not text]:
                 for i, text in zip(holes, self._values(template, rows, holes, problems), strict=True):
                     out[i] = text
@@ -134,8 +140,6 @@ class PeopleMapper:
     def _values(
         self, template: Template, rows: Sequence[Sequence[Cell]], which: Sequence[int], problems: Problems
     ) -> list[str]:
-        if len(which) == len(rows) and (quick := quick_column(template, rows, self._attributes)) is not None:
-            return quick
         get = getter(template, self._attributes)
         out: list[str] = []
         for i in which:

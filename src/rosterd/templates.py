@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from operator import methodcaller
 from typing import Any, TypeAlias
 
 from rosterd.core.doors import Cell
@@ -138,26 +137,26 @@ def getter(template: Template, attributes: Sequence[str]) -> Getter:
     return render
 
 
-_strip = methodcaller("strip")  # a cell of several values has none, and takes the slower way
-
-
 def quick_column(
-    template: Template, rows: Sequence[Sequence[Cell]], attributes: Sequence[str]
+    template: Template, columns: Sequence[Sequence[Cell]], count: int, attributes: Sequence[str]
 ) -> list[str] | None:
-    """The template's text for every row at once, when it is a constant or a plain look-up of single values."""
+    """The template's text for all `count` rows at once, when it is a constant or a plain look-up of single values."""
     if template.constant:
-        return [template.text.strip()] * len(rows)
+        return [template.text.strip()] * count
     at = (
         positions(attributes).get(template.column.casefold())
         if template.column and not template.filters
         else None
     )
-    if at is None:
+    if at is None or at >= len(columns):
         return None
     try:
-        return list(map(_strip, [row[at] for row in rows]))
-    except (AttributeError, IndexError):
+        return list(map(_strip, columns[at]))
+    except TypeError:  # a cell of several values takes the slower way
         return None
+
+
+_strip: Callable[[Any], str] = str.strip
 
 
 def condition(text: str, attributes: Sequence[str]) -> Callable[[Sequence[Cell]], bool]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rosterd.core.people import Known, Person, key_of_line
+from rosterd.core.people import US, Known, Person, key_of_line
 from rosterd.ledger import store
 from rosterd.ledger.lock import RunLock, rest_of
 
@@ -72,7 +72,9 @@ class Reader:
     def lines(self, binding: int) -> Iterator[list[str]]:
         """Everybody as lines (see core.people), in key order."""
         fields = ("CAST(key AS TEXT)", "domain", "logon", "name", "email", "source", "id", "dn", "state")
-        line = "||char(31)||".join(fields)
+        line = f"||'{US}'||".join(
+            fields
+        )  # written out: a call of char() for every row costs half as much again
         sql = f"SELECT {line} FROM person WHERE binding = ? AND key > ? ORDER BY key LIMIT ?"
         after = b""
         while rows := self._rows(sql, (binding, after, PAGE)):
