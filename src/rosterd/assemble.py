@@ -20,11 +20,11 @@ from rosterd.core.people import Grouping, Person
 from rosterd.errors import LedgerError
 from rosterd.gather import SourcePlan
 from rosterd.grouping import GroupPlan
+from rosterd.job import Job
 from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.orbix.settings import OrbixSettings
 from rosterd.people_rules import PeoplePlan
-from rosterd.run import Job
 from rosterd.settings import CustomerSettings, Settings
 from rosterd.sources.settings import CsvSettings, LdapSettings
 

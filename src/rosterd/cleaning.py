@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from unicodedata import category, normalize
 
 from rosterd.core.doors import Cell
 from rosterd.core.people import ACTIVE, ASIDE, OUT
-from rosterd.templates import TemplateError
+from rosterd.templates import TemplateError, positions
 
+DISABLED = "disabled in the directory"  # the reason of those whom the directory itself excludes
 MAX_NAME = 1_024  # characters; a longer display name is cut and reported
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
@@ -76,3 +78,32 @@ def true_for(
         except TemplateError as error:
             problems.aside(i, str(error))
     return found
+
+
+_PARTS = re.compile(r"[\s,;<>]+")
+_SMTP = re.compile(
+    r"(?i:smtp):"
+)  # Active Directory's proxyAddresses say so; other kinds (x500, sip) are no e-mail
+
+
+def addresses(*cells: Cell) -> str:
+    """The e-mail addresses in some cells, case-folded, each once and on a line of its own."""
+    found: dict[str, None] = {}
+    for cell in cells:
+        for value in (cell,) if isinstance(cell, str) else cell:
+            for part in _PARTS.split(value) if value else ():
+                plain = part[5:] if _SMTP.match(part) else part
+                if EMAIL.fullmatch(plain):
+                    found[plain.casefold()] = None
+    return "\n".join(found)
+
+
+def address_column(
+    names: Sequence[str], attributes: Sequence[str], columns: Sequence[Sequence[Cell]]
+) -> Sequence[str] | repeat[str]:
+    """The addresses of every row, found in the columns of these names; "" for all where there is none of them."""
+    places = positions(attributes) if names else {}
+    found = [
+        columns[at] for name in names if (at := places.get(name.casefold(), len(columns))) < len(columns)
+    ]
+    return list(map(addresses, *found)) if found else repeat("")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from rosterd.core.access import Account
 from rosterd.core.people import NUL
 from rosterd.core.plan import KINDS, Change, Digest, Facts, Tally
 from rosterd.grouping import KnownEdge
@@ -36,6 +37,8 @@ class PlanningLedger(Protocol):
     def has_approvals(self, binding: int, now: float) -> bool: ...
     def active_seats(self, binding: int, group: bytes) -> int: ...
     def shown(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, str]: ...
+    def accounts(self, binding: int) -> Iterator[list[Account]]: ...
+    def registration_states(self, binding: int) -> dict[bytes, str]: ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Terms:
     flat: frozenset[str] = frozenset()  # sources that do not expand nested groups
     aside_shared: frozenset[str] = frozenset()  # sources with shared_email = "set_aside"
     additive: bool = False
+
+    access: bool = False  # access elsewhere is recognised by the accounts of the directory
+    printers: tuple[
+        tuple[str, str], ...
+    ] = ()  # 3D printers, each with the group whose members are registered
 
     only: tuple[str, ...] = ()
     people_labels: Mapping[str, str] = field(
@@ -98,6 +106,31 @@ class ChangeLog:
         self._spill.close()
 
 
+class AccountLog:
+    """Accounts that are new or different, and keys of those that have gone, in temporary files."""
+
+    def __init__(self) -> None:
+        self._changed: Spill[Account] = Spill()
+        self._left: Spill[tuple[bytes]] = Spill()
+        self._places: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+
+    def add(self, changed: Sequence[Account], left: Sequence[bytes]) -> None:
+        if changed:
+            self._places[0].append(self._changed.write(list(changed)))
+        if left:
+            self._places[1].append(self._left.write([(key,) for key in left]))
+
+    def changed(self) -> Iterator[list[Account]]:
+        return ([Account(*row) for row in self._changed.read(place)] for place in self._places[0])
+
+    def left(self) -> Iterator[list[bytes]]:
+        return ([key for (key,) in self._left.read(place)] for place in self._places[1])
+
+    def close(self) -> None:
+        self._changed.close()
+        self._left.close()
+
+
 @dataclass
 class Plan:
     """A plan as a value, with everything a run needs to carry it out. Close it to free its temporary files."""
@@ -109,6 +142,8 @@ class Plan:
     groups: ChangeLog = field(default_factory=ChangeLog)
     seats: ChangeLog = field(default_factory=ChangeLog)
     gone: ChangeLog = field(default_factory=ChangeLog)
+    registrations: ChangeLog = field(default_factory=ChangeLog)
+    accounts: AccountLog = field(default_factory=AccountLog)
     seats_wanted: Sorter[Seat] = field(default_factory=Sorter)
     touches: Sorter[tuple[bytes, str, bytes, str, str, str]] = field(default_factory=Sorter)
     edges_added: Spill[KnownEdge] = field(default_factory=Spill)
@@ -125,7 +160,7 @@ class Plan:
 
     @property
     def logs(self) -> tuple[ChangeLog, ...]:
-        return (self.people, self.groups, self.seats, self.gone)
+        return (self.people, self.groups, self.seats, self.gone, self.registrations)
 
     @property
     def changes(self) -> int:
@@ -140,6 +175,7 @@ class Plan:
         self.dropped.close()
         self.edges_added.close()
         self.edges_removed.close()
+        self.accounts.close()
 
     def problem(self, bucket: str, kind: str, key: bytes, shown: str, reason: str, place: str) -> None:
         """A record set aside or standing refused, with its reason."""

@@ -33,7 +33,10 @@ def _one(same: list[Row], rank: Mapping[str, int], labels: Mapping[str, str], ex
     if len(same) == 1:
         return same[0]
     person = _resolved(sorted(wanted_of(row) for row in same), rank, labels, extra)
-    return row_of(person, hash(person[4].lower()))  # the mark of its own address, as the mapping makes it
+    addresses = "\n".join(dict.fromkeys(row[5] for row in same if row[5]))
+    return row_of(
+        person, hash(person[4].lower()), addresses
+    )  # its own address's mark, as the mapping makes it
 
 
 def _resolved(same: list[Wanted], rank: Mapping[str, int], labels: Mapping[str, str], extra: Extra) -> Wanted:

@@ -17,7 +17,7 @@ from unicodedata import normalize
 
 from anyascii import anyascii
 
-from rosterd.cleaning import EMAIL, EMAILS, MAX_NAME, Problems, clean, true_for
+from rosterd.cleaning import DISABLED, EMAIL, EMAILS, MAX_NAME, Problems, address_column, clean, true_for
 from rosterd.core.doors import Batch, Cell
 from rosterd.core.people import (
     ACTIVE,
@@ -85,13 +85,14 @@ class PeopleMapper:
         lines = list(map(US.join, fields))
         refs = self._refs(batch, raw, domains, logons)
         marks = map(hash, map(str.lower, emails))
-        out: list[Row] = list(zip(lines, batch.places, repeat(""), refs, marks))
+        further = address_column(plan.addresses, self._attributes, table[1])
+        out: list[Row] = list(zip(lines, batch.places, repeat(""), refs, marks, further))
         dirty = {i for i, line in enumerate(lines) if line.count(US) != CUT - 1} if _odd(lines) else set()
         for i in sorted(problems.indexes() | dirty):
             parts = (keys[i], domains[i], logons[i], names[i], emails[i], plan.source, ids[i])
             dn = batch.dns[i] if batch.dns else ""
             wanted = (parts[0].encode("utf-8", "surrogatepass"), *parts[1:], dn, ACTIVE, *out[i][1:4])
-            out[i] = row_of(self._patched(wanted, cells[i], i, problems), out[i][4])
+            out[i] = row_of(self._patched(wanted, cells[i], i, problems), *out[i][4:])
         return out
 
     def memberships(self, batch: Batch, people: Sequence[Wanted]) -> list[tuple[str, str]]:
@@ -250,9 +251,9 @@ class PeopleMapper:
         for text, holds in self._excludes:
             problems.exclude(true_for(holds, rows, problems), f'excluded by the rule "{text}"')
         if self._disabled is not None:
-            problems.exclude(true_for(self._disabled, rows, problems), "disabled in the directory")
+            problems.exclude(true_for(self._disabled, rows, problems), DISABLED)
         elif self._rules.disabled == "exclude" and batch.disabled and any(batch.disabled):
-            problems.exclude([i for i, off in enumerate(batch.disabled) if off], "disabled in the directory")
+            problems.exclude([i for i, off in enumerate(batch.disabled) if off], DISABLED)
 
     def _refs(
         self, batch: Batch, raw: list[str], domains: list[str], logons: list[str]

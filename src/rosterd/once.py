@@ -15,8 +15,9 @@ from rosterd.core.plan import KINDS, Tally
 from rosterd.document import NAMES, run_document
 from rosterd.draft import Plan
 from rosterd.errors import RosterdError, SettingsError, worst
+from rosterd.job import Outcome, Tools
 from rosterd.lanes import Halt
-from rosterd.run import Outcome, Tools, run_customer
+from rosterd.run import run_customer
 from rosterd.settings import Settings
 
 COMMON = (1, 8, 9)  # codes that every other customer of the tenant would meet as well

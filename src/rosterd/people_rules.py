@@ -48,11 +48,15 @@ def listed(value: str | Sequence[str] | None) -> list[str]:
 
 
 class PeoplePlan:
-    """The compiled templates of one source's people; knows which attributes they read before anything is read."""
+    """The compiled templates of one source's people; knows which attributes they read before anything is read.
 
-    def __init__(self, rules: PeopleRules, source: str, where: str) -> None:
+    `addresses`: attributes that hold further e-mail addresses; none unless access is to be recognised by them.
+    """
+
+    def __init__(self, rules: PeopleRules, source: str, where: str, addresses: Sequence[str] = ()) -> None:
         self.rules = rules
         self.source = source
+        self.addresses = tuple(addresses)
         self.logon = parse(rules.logon, f"{where}.logon")
         self.domain = parse(rules.domain, f"{where}.domain")
         self.name = [parse(text, f"{where}.name") for text in listed(rules.name)]
@@ -81,4 +85,6 @@ class PeoplePlan:
     @property
     def attributes(self) -> tuple[str, ...]:
         """Names of all attributes that are read, once each."""
-        return tuple(dict.fromkeys(name for template in self.templates for name in template.attributes))
+        mapped = dict.fromkeys(name for template in self.templates for name in template.attributes)
+        folded = {name.casefold() for name in mapped}
+        return (*mapped, *(name for name in self.addresses if name.casefold() not in folded))

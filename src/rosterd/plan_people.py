@@ -100,7 +100,7 @@ def _unshared(terms: Terms, row: Row, shared: Mapping[str, Share]) -> Row:
     if share is None or share.count < 2:
         return row
     reason = f"shares the address {person[4]} with others"
-    return row_of((*person[:8], ASIDE, person[9], reason, person[11]), row[4])
+    return row_of((*person[:8], ASIDE, person[9], reason, person[11]), *row[4:])
 
 
 def _count(terms: Terms, plan: Plan, person: Wanted, number: int = 0) -> None:

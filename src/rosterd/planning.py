@@ -3,12 +3,14 @@
 1. People: one pass over both streams decides every record; who may sit in groupings is noted on the way.
 2. Groupings and seats: raw edges are joined with those notes, and the seats merged with the ledger's.
 3. Groupings that cannot be sent as they are (empty, too large, ill-named) are set aside, their people go on.
+4. Registrations with 3D printers follow from the seats; accounts are noted for the access report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rosterd.accounts import compare_accounts
 from rosterd.core.merge import align
 from rosterd.core.plan import KINDS, Digest, Facts, Tally
 from rosterd.draft import ChangeLog, Plan, PlanningLedger, Terms
@@ -17,6 +19,7 @@ from rosterd.gather import Gathered
 from rosterd.grouping import Edge, KnownEdge, joined
 from rosterd.membership import Ref, nesting, seats
 from rosterd.plan_people import plan_people
+from rosterd.plan_registrations import plan_registrations
 from rosterd.plan_seats import plan_groups_and_seats
 from rosterd.roster import Sorter, merged
 
@@ -31,20 +34,30 @@ def make_plan(
     nest, kinds = nesting(merged(edges), groups, terms.flat)
     refs: Sorter[Ref] = Sorter()
     plan_people(terms, ledger, plan, sources, emails, refs, kinds)
-    for source in sources:
-        source.people.close()  # the room is needed for the seats
+    if terms.access:
+        compare_accounts(terms, ledger, plan, sources)
+    if not terms.printers:
+        _close(sources)
     for chunk in seats(merged([refs]), merged(edges), groups, nest, terms.flat, terms.group_labels):
         plan.seats_wanted.add(chunk)
     refs.close()
     for handle in sorted(nest.cycles & groups.by_key.keys()):
         plan.warn(f"the grouping {groups.by_key[handle].name!r} contains itself through other groups")
     plan_groups_and_seats(terms, ledger, plan, groups)
+    plan_registrations(terms, ledger, plan, sources, groups)
+    _close(sources)
     plan.seats_wanted.close()
     _compare_edges(terms, ledger, plan, edges)
     if terms.only:
         _pilot(plan)
     _finish(terms, plan)
     return plan
+
+
+def _close(sources: Sequence[Gathered]) -> None:
+    """The people are known; their room is needed for what follows."""
+    for source in sources:
+        source.people.close()
 
 
 def _compare_edges(terms: Terms, ledger: PlanningLedger, plan: Plan, edges: list[Sorter[Edge]]) -> None:
@@ -72,9 +85,9 @@ def _distinct(chunks: Iterator[list[Edge]]) -> Iterator[list[KnownEdge]]:
 
 def _pilot(plan: Plan) -> None:
     """`--only`: just the people named; groupings, seats and departures wait for a whole run."""
-    for log in (plan.groups, plan.seats, plan.gone):
+    for log in (plan.groups, plan.seats, plan.gone, plan.registrations):
         log.close()
-    plan.groups = plan.seats = plan.gone = ChangeLog()
+    plan.groups = plan.seats = plan.gone = plan.registrations = ChangeLog()
     for tally in plan.tallies.values():
         tally.gone = 0
     facts = plan.facts

@@ -6,96 +6,24 @@ outcome with its exit code. Dry and real runs are one path: a dry one stops wher
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from rosterd.core.guard import Guards, Verdict, judge
+from rosterd.access import note_directory, read_places, write_report
+from rosterd.core.access import PRINTER, Place
+from rosterd.core.guard import judge
 from rosterd.delivery import deliver
 from rosterd.document import NAMES, customer_document
-from rosterd.draft import Plan, Terms
+from rosterd.draft import Terms
 from rosterd.emails import SharedEmails
-from rosterd.errors import RosterdError, SourceError, Stopped, worst
-from rosterd.gather import Gathered, SourcePlan, gather
+from rosterd.errors import LedgerError, RosterdError, SourceError, Stopped
+from rosterd.gather import Gathered, gather
+from rosterd.job import Job, Outcome, Tools
 from rosterd.membership import folded
 from rosterd.news import told_or_new
 from rosterd.planning import check_sums, make_plan
 from rosterd.push import Delivery
-
-
-@dataclass(frozen=True)
-class Job:
-    """One customer as the settings describe it, opened and compiled."""
-
-    name: str
-    client: str
-    identity: tuple[str, str, str]  # base URL, tenant, client
-    sources: Sequence[SourcePlan]
-    guards: Guards
-    precedence: tuple[str, ...] = ()
-    flat: frozenset[str] = frozenset()
-    aside_shared: frozenset[str] = frozenset()
-    additive: bool = False
-    synchronize: bool = False
-    retry_refused_after: float = 7 * 86_400.0  # seconds
-    lanes: int = 2
-
-
-@dataclass
-class Tools:
-    """What a run works with, and how it was asked for.
-
-    `confirm` decides about a first delivery (at the terminal, or by `--yes`); `show` is handed the plan as soon
-    as it is judged.
-    """
-
-    ledger: Any  # rosterd.ledger.sqlite.SqliteLedger, or another of its kind
-    target: Callable[[str], Any]  # client -> core.doors.Target with a count of its requests
-    stop: threading.Event
-    clock: Callable[[], float]
-    progress: Callable[[str, int], None]
-    dry: bool = False
-    only: tuple[str, ...] = ()
-    confirm: Callable[[str, Plan, Verdict], bool] = lambda _name, _plan, _verdict: False
-    show: Callable[[str, Plan, Verdict, bool], None] = lambda _name, _plan, _verdict, _held: None
-
-
-@dataclass
-class Outcome:
-    """How one customer's run ended. `problems` stopped it or a part of it."""
-
-    name: str
-    plan: Plan = field(default_factory=Plan)
-    verdict: Verdict = field(default_factory=lambda: Verdict(()))
-    held: bool = False
-    problems: list[RosterdError] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    sources: dict[str, str] = field(default_factory=dict)  # name -> its proof, or why it could not be read
-    news: int = 0
-    requests: int = 0
-    paused: str | None = None
-    document: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def exit_code(self) -> int:
-        codes = [problem.exit_code for problem in self.problems]
-        return worst([*codes, *[4] * self.held, *[3] * bool(self.news)])
-
-    @property
-    def stopped(self) -> bool:
-        return any(isinstance(problem, Stopped) for problem in self.problems)
-
-    @property
-    def reason(self) -> str | None:
-        """Why it did not end well, or what to know when it did; None when there is nothing to say."""
-        if self.paused is not None:
-            return f"paused: {self.paused}"
-        sentences = [
-            f"{problem}" + (f" ({problem.hint})" if problem.hint else "") for problem in self.problems
-        ]
-        sentences += list(self.verdict.reasons) if self.held else []
-        return "; ".join(sentences + self.notes) or None
+from rosterd.push_registrations import push_registrations
+from rosterd.reporting import About
 
 
 def run_customer(job: Job, tools: Tools) -> Outcome:
@@ -113,6 +41,10 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             _steps(job, tools, outcome, binding, run)
         except RosterdError as error:
             outcome.problems.append(error)
+        try:
+            _access(job, tools, outcome, binding.id)
+        except RosterdError as error:
+            outcome.problems.append(error)
         for kind, tally in outcome.plan.tallies.items():
             check_sums(kind, tally)
         listed = _account(tools, outcome, binding.id)
@@ -120,7 +52,9 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
         _document(outcome, listed, whole=whole)
         if not tools.dry:
             ended = (outcome.document["outcome"], outcome.exit_code, outcome.reason, outcome.document)
-            ledger.finish_run(run, binding.id, *ended, tools.clock(), whole=whole)
+            ledger.finish_run(
+                run, binding.id, *ended, tools.clock(), delivered=whole and outcome.delivered in (0, 3)
+            )
     except RosterdError as error:
         outcome.problems.append(error)
     finally:
@@ -140,10 +74,10 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
         frozen = frozenset(plan.source.name for plan in job.sources) - {found.name for found in gathered}
         terms = Terms(
             binding.id, job.identity, now, now - job.retry_refused_after, job.precedence, frozen, job.flat,
-            job.aside_shared, job.additive, folded(tools.only),
-            {plan.source.name: plan.people_label for plan in job.sources if plan.people_label},
-            {plan.source.name: plan.group_label for plan in job.sources if plan.group_label},
-            tools.progress,
+            job.aside_shared, job.additive, only=folded(tools.only),
+            people_labels={plan.source.name: plan.people_label for plan in job.sources if plan.people_label},
+            group_labels={plan.source.name: plan.group_label for plan in job.sources if plan.group_label},
+            progress=tools.progress, access=job.access, printers=job.printers,
         )  # fmt: skip
         plan = outcome.plan = make_plan(terms, ledger, gathered, emails)
         outcome.notes += [f"nobody is called {name!r}" for name in terms.only if name not in plan.found]
@@ -172,8 +106,42 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
     )  # fmt: skip
     try:
         deliver(delivery, binding, outcome.notes, synchronizing=job.synchronize and not tools.only)
+        _register(job, tools, outcome, delivery)
     finally:
         outcome.requests = target.requests
+
+
+def _register(job: Job, tools: Tools, outcome: Outcome, delivery: Delivery) -> None:
+    """Registrations with 3D printers follow the groupings; what stops them is no trouble of the delivery's."""
+    if not outcome.plan.registrations.count:
+        return
+    doors = tools.autodesk(job.name)
+    try:
+        if doors.registrar is not None:
+            push_registrations(delivery, doors.registrar)
+    except (Stopped, LedgerError):
+        raise
+    except RosterdError as error:
+        outcome.elsewhere.problems.append(error)
+
+
+def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
+    """Reads who has access, and writes the report: from what is known now, also when the delivery failed."""
+    lost = any(isinstance(problem, Stopped | LedgerError) for problem in outcome.problems)
+    if tools.dry or tools.only or lost or not job.access:
+        return
+    ledger = tools.ledger
+    note_directory(ledger, binding, outcome.plan, outcome.read, tools.clock(), held=outcome.held)
+    doors = tools.autodesk(job.name)
+    printers = [Place(PRINTER, printer, printer) for printer, _ in job.printers]
+    problems = read_places(doors.source, printers, ledger, binding, tools.clock, tools.stop, tools.progress)
+    outcome.elsewhere.problems += problems
+    if tools.reports is not None:
+        names = tuple(plan.source.name for plan in job.sources)
+        about = About(binding, job.name, job.client, names, job.managers)
+        found = write_report(ledger, about, tools.reports, tools.clock())
+        found.problems = outcome.elsewhere.problems + found.problems
+        outcome.elsewhere = found
 
 
 def _read(job: Job, tools: Tools, outcome: Outcome) -> tuple[list[Gathered], SharedEmails]:
@@ -185,11 +153,13 @@ def _read(job: Job, tools: Tools, outcome: Outcome) -> tuple[list[Gathered], Sha
             found = gather(source, emails, tools.progress, tools.stop)
             gathered.append(found)
             outcome.sources[found.name] = "; ".join(proof.detail for proof in found.proofs)
+            outcome.read[found.name] = found.people.count
             for proof in found.proofs:
                 outcome.notes += proof.warnings
         except SourceError as error:
             outcome.problems.append(error)
             outcome.sources[source.source.name] = f"not read: {error}"
+            outcome.read[source.source.name] = str(error)
         except BaseException:
             for found in gathered:
                 found.close()
@@ -209,7 +179,7 @@ def _account(tools: Tools, outcome: Outcome, binding: int) -> list[dict[str, Any
         and plan.digest
         and not tools.only
         and not outcome.stopped
-        and outcome.exit_code in (0, 3)
+        and outcome.delivered in (0, 3)
     ):
         ledger.tell(binding, plan.set_aside_rows(), tools.clock())
     return listed
@@ -224,4 +194,5 @@ def _document(outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = F
         listed,
         sources=dict(outcome.sources),
         whole=whole,
+        **({"reports": outcome.elsewhere.files} if outcome.elsewhere.files else {}),
     )

@@ -18,10 +18,11 @@ from rosterd.draft import Plan
 from rosterd.errors import SourceError, TargetError
 from rosterd.gather import SourcePlan
 from rosterd.grouping import GroupPlan
+from rosterd.job import Job, Outcome, Tools
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.orbix import wire
 from rosterd.people_rules import PeoplePlan
-from rosterd.run import Job, Outcome, Tools, run_customer
+from rosterd.run import run_customer
 from rosterd.sandbox import Faults, Switches, World
 from rosterd.sandbox.app import Sandbox
 from rosterd.sandbox.switches import Membership

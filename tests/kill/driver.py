@@ -27,8 +27,9 @@ from tests.kill.deaths import WHOLE, Countdown, Kill, a_kill
 from tests.kill.witness import Target
 
 from rosterd import assemble, log
+from rosterd.job import Tools
 from rosterd.once import Wish, run_once
-from rosterd.run import Tools, run_customer
+from rosterd.run import run_customer
 from rosterd.settings import load
 from rosterd.sources import csv as _csv  # imported here, not in every fork
 

@@ -26,6 +26,52 @@ VERDICTS = (KNOWN, GONE, DISABLED, STRANGER, SERVICE, UNCLEAR)
 
 SEVERITIES = ("high", "medium", "low")
 
+# States of somebody in the directory.
+PRESENT, OFF, OUTSIDE, FAULTY, LEFT = "active", "disabled", "excluded", "set aside", "left"
+BEST_FIRST = {PRESENT: 0, OUTSIDE: 1, FAULTY: 2, OFF: 3, LEFT: 4}
+
+
+class Place(NamedTuple):
+    """A place whose access is read. id: as the service knows it; name: as people call it."""
+
+    kind: str
+    id: str
+    name: str
+
+
+class Holder(NamedTuple):
+    """Somebody who has access to a place, as its service says it; empty where it says nothing.
+
+    subject: the id at Autodesk. group: whether the entry is itself a group. via: the group that grants the access.
+    """
+
+    subject: str
+    name: str
+    email: str
+    level: str
+    via: str = ""
+    since: str = ""
+    group: bool = False
+
+
+class Snapshot(NamedTuple):
+    """Everybody with access to one place, read whole. consistent: false when it changed while it was read."""
+
+    holders: Sequence[Holder]
+    consistent: bool = True
+
+
+class Account(NamedTuple):
+    """Somebody as the directory shows or showed them. emails: case-folded, one a line. state: see PersonRow."""
+
+    key: bytes
+    shown: str
+    name: str
+    emails: str
+    state: str
+    note: str
+    source: str
+
 
 class PlaceState(NamedTuple):
     """A place that was read for the report, or could not be: then its last whole state stands, with its time.

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from rosterd.core.outcome import Answer
+from rosterd.core.access import Place as AccessPlace
+from rosterd.core.access import Snapshot
+from rosterd.core.outcome import Answer, Issued, Unregistered
 from rosterd.core.people import Grouping, Person, Place
 
 # A cell of an entry: "" when the attribute is missing; a tuple only for two or more values, in folded order.
@@ -96,3 +98,20 @@ class Target(Protocol):
         """Replaces the whole set of people. Never split, never retried after a doubtful answer."""
 
     def synchronize_groups(self, groups: Sequence[Grouping]) -> Answer: ...
+
+
+class AccessSource(Protocol):
+    """Where access to a customer's applications and twins is read."""
+
+    def places(self) -> Sequence[AccessPlace]:
+        """Every place the settings name; nothing is asked for."""
+
+    def read(self, place: AccessPlace) -> Snapshot:
+        """Everybody with access to one place, whole. Raises TargetError, CredentialsError or Stopped."""
+
+
+class Registrar(Protocol):
+    """Where people are registered with 3D printers. A registration is not idempotent."""
+
+    def register(self, printer: str, email: str) -> Issued | Unregistered:
+        """Asks once. Raises TargetError (`maybe_applied`: there may be a registration), CredentialsError or Stopped."""

@@ -40,3 +40,18 @@ class Mismatch:
 
 
 Answer: TypeAlias = Accepted | AllInvalid | TooLarge | Mismatch
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A registration was made. `code` is a secret; `issued` is the service's own text of the time."""
+
+    code: str = field(repr=False)
+    issued: str
+
+
+@dataclass(frozen=True)
+class Unregistered:
+    """The service refused a registration, with its reason; there is none."""
+
+    reason: str

@@ -68,8 +68,9 @@ class Grouping(NamedTuple):
 
 # The nine items of a Known as one text, joined by US, the key first: lines sort as keys do, are compared at C
 # speed, and are what the sort holds and spills. A Row is a line with what a Wanted has beyond it: place, reason,
-# refs, and a mark of its e-mail address (see emails).
-Row: TypeAlias = tuple[str, "int | str", str, str, int]
+# refs, a mark of its e-mail address (see emails), and further addresses by which access may be recognised, each on
+# a line of its own.
+Row: TypeAlias = tuple[str, "int | str", str, str, int, str]
 
 
 def key_of(row: Row) -> str:
@@ -82,13 +83,13 @@ def key_of_line(line: str) -> str:
     return line.partition(US)[0]
 
 
-def row_of(person: Wanted, mark: int = 0) -> Row:
+def row_of(person: Wanted, mark: int = 0, addresses: str = "") -> Row:
     """A Wanted as a row; wanted_of is the way back. A US within a field, which nothing valid has, is replaced."""
     fields = (person[0].decode("utf-8", "surrogatepass"), *person[1:9])
     line = US.join(fields)
     if line.count(US) != CUT - 1:
         line = US.join([field.replace(US, "\ufffd") for field in fields])
-    return line, person[9], person[10], person[11], mark
+    return line, person[9], person[10], person[11], mark, addresses
 
 
 def wanted_of(row: Row) -> Wanted:

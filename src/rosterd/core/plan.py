@@ -18,7 +18,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     PERSON: ("domain", "logon", "name", "email"),
     GROUP: ("name", "description"),
     SEAT: (),
-    REGISTRATION: (),
+    REGISTRATION: ("printer", "email", "person"),
 }
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

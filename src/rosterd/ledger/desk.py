@@ -133,16 +133,14 @@ class Desk(Reader):
 
     def changes_of(self, plan: int) -> Iterator[tuple[str, str, str, Any, Any]]:
         """op, kind, key as shown, before, after of a held plan's changes."""
-        last: tuple[str, bytes] = ("", b"")
-        while rows := self._rows(
+        sql = (
             "SELECT kind, key, change FROM plan_change WHERE plan = ? AND (kind, key) > (?, ?)"
-            " ORDER BY kind, key LIMIT 4096",
-            (plan, *last),
-        ):
+            " ORDER BY kind, key LIMIT ?"
+        )
+        for rows in self._pages(sql, plan, start=("", b"")):
             for _, _, text in rows:
                 op, kind, shown, before, after = self._value(text)
                 yield op, kind, shown, before, after
-            last = rows[-1][:2]
 
     def approve(self, plan: HeldPlan, now: float, expires: float) -> None:
         """Lets exactly the listed changes go, until they are delivered or the approval expires."""
@@ -183,26 +181,26 @@ class Desk(Reader):
         since = "coalesce((SELECT started FROM run WHERE run.id = t.run), 0)"
         people = (
             f"SELECT key, domain || '//' || logon, name, email, {since}, source = '' FROM person t"
-            " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT 4096"
+            " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT ?"
         )
-        for page in self._pages_of(people, binding):
+        for page in self._pages(people, binding):
             yield from (
                 Leaver(PERSON, key, shown, name, email, "", at, bool(odd))
                 for key, shown, name, email, at, odd in page
             )
         groups = (
             f"SELECT key, name, '', '', {since}, source = '' FROM grouping t"
-            " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT 4096"
+            " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT ?"
         )
-        for page in self._pages_of(groups, binding):
+        for page in self._pages(groups, binding):
             yield from (
                 Leaver(GROUP, key, name, "", "", name, at, bool(odd)) for key, name, _, _, at, odd in page
             )
         seats = (
             f"SELECT key, {since}, source = '' FROM seat t WHERE binding = ? AND state = 'left' AND key > ?"
-            " ORDER BY key LIMIT 4096"
+            " ORDER BY key LIMIT ?"
         )
-        for page in self._pages_of(seats, binding):
+        for page in self._pages(seats, binding):
             for key, at, odd in page:
                 group, _, person = key.partition(b"\0")
                 names = self._rows(
@@ -279,9 +277,3 @@ class Desk(Reader):
         """What was stored as JSON."""
         with store.explained(self.path):
             return json.loads(text)
-
-    def _pages_of(self, sql: str, binding: int) -> Iterator[list[Any]]:
-        after = b""
-        while rows := self._rows(sql, (binding, after)):
-            yield rows
-            after = rows[-1][0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from rosterd.core.plan import PERSON, SEAT
+from rosterd.core.plan import GROUP, PERSON, SEAT, Change
 from rosterd.ledger.desk import Desk
+
+TABLES = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
 
 
 class Notes(Desk):
@@ -71,4 +73,41 @@ class Notes(Desk):
             self._db.executemany(
                 "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ? AND bucket = 'refused'",
                 ((binding, *pair) for pair in keys),
+            )
+
+    def _forget(self, table: str, binding: int, kind: str, changes: list[Change]) -> None:
+        if table == "problem":
+            sql = "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ?"
+            self._db.executemany(sql, [(binding, kind, c.key) for c in changes])
+        else:
+            self._db.executemany(
+                "DELETE FROM plan_change WHERE kind = ?2 AND key = ?3 AND change = ?4"
+                " AND plan IN (SELECT id FROM plan WHERE binding = ?1)",
+                [(binding, kind, c.key, c.text) for c in changes],
+            )
+
+    def _refuse(self, run: int, binding: int, refused: Sequence[tuple[Change, str]], now: float) -> None:
+        self._db.executemany(
+            "INSERT INTO problem VALUES (?, ?, ?, 'refused', ?, ?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET"
+            " told = told AND bucket = 'refused' AND reason = excluded.reason AND content = excluded.content,"
+            " bucket = 'refused', shown = excluded.shown, reason = excluded.reason, content = excluded.content,"
+            " tried = excluded.tried",
+            [(binding, c.kind, c.key, c.shown, reason, c.content, now, now) for c, reason in refused],
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, (SELECT count(*) FROM history WHERE binding = ?1"
+            " AND kind = ?2 AND key = ?3 AND run = ?4), ?, ?)",
+            [(binding, c.kind, c.key, run, c.text, reason) for c, reason in refused],
+        )
+        for (
+            kind,
+            table,
+        ) in TABLES.items():  # what was delivered just so and is refused now may be there or not
+            self._db.executemany(
+                f"UPDATE {table} SET state = 'doubt' WHERE binding = ? AND key = ? AND state = 'active'",
+                [
+                    (binding, c.key)
+                    for c, _ in refused
+                    if c.kind == kind and (kind == SEAT or c.before == c.after)
+                ],
             )

@@ -72,15 +72,15 @@ class Reader:
     def lines(self, binding: int) -> Iterator[list[str]]:
         """Everybody as lines (see core.people), in key order."""
         fields = ("CAST(key AS TEXT)", "domain", "logon", "name", "email", "source", "id", "dn", "state")
-        line = f"||'{US}'||".join(
-            fields
-        )  # written out: a call of char() for every row costs half as much again
+        # The US is written out: a call of char() for every row costs half as much again.
+        line = f"||'{US}'||".join(fields)
         sql = f"SELECT {line} FROM person WHERE binding = ? AND key > ? ORDER BY key LIMIT ?"
-        after = b""
+        last, after = "", b""
         while rows := self._rows(sql, (binding, after, PAGE)):
             page = [line for (line,) in rows]
+            self._rising(last, page)
             yield page
-            after = key_of_line(page[-1]).encode()
+            last, after = page[-1], key_of_line(page[-1]).encode()
 
     def groups(self, binding: int) -> list[tuple[bytes, str, str, str, str, str]]:
         """key, name, description, source, id, state of every grouping; they are few."""
@@ -122,15 +122,16 @@ class Reader:
         """Raw membership in order, in pages that never end amid one ref (core.merge.align asks for that)."""
         sql = "SELECT ref, handle, source FROM edge WHERE binding = ? AND "
         order = " ORDER BY ref, handle, source"
-        after = ""
+        last, after = ("", b"", ""), ""
         while rows := self._rows(f"{sql}ref > ?{order} LIMIT ?", (binding, after, PAGE)):
             if len(rows) == PAGE:
                 after, *rest = rows[-1]
                 rows += self._rows(
                     f"{sql}ref = ? AND (handle, source) > (?, ?){order}", (binding, after, *rest)
                 )
+            self._rising(last, rows)
             yield rows
-            after = rows[-1][0]
+            last, after = rows[-1], rows[-1][0]
 
     def refusals(
         self, binding: int, kind: str, low: bytes, high: bytes
@@ -150,17 +151,15 @@ class Reader:
 
     def problems(self, binding: int) -> Iterator[list[tuple[bytes, str, str, int]]]:
         """Sort key (kind, NUL, key), bucket, reason, told: in that order, in pages."""
-        last: tuple[str, bytes] = ("", b"")
-        while rows := self._rows(
+        sql = (
             "SELECT kind, key, bucket, reason, told FROM problem"
-            " WHERE binding = ? AND (kind, key) > (?, ?) ORDER BY kind, key LIMIT ?",
-            (binding, *last, PAGE),
-        ):
+            " WHERE binding = ? AND (kind, key) > (?, ?) ORDER BY kind, key LIMIT ?"
+        )
+        for rows in self._pages(sql, binding, start=("", b"")):
             yield [
                 (kind.encode() + b"\0" + key, bucket, reason, told)
                 for kind, key, bucket, reason, told in rows
             ]
-            last = rows[-1][:2]
 
     def untold_refusals(self, binding: int) -> int:
         """Refusals that no run which ended 0 or 3 has reported yet."""
@@ -211,8 +210,17 @@ class Reader:
         with store.explained(self.path):
             return list(self._db.execute(sql, values))
 
-    def _pages(self, sql: str, binding: int) -> Iterator[list[Any]]:
-        after = b""
-        while rows := self._rows(sql, (binding, after, PAGE)):
+    def _pages(self, sql: str, *values: Any, start: tuple[Any, ...] = (b"",)) -> Iterator[list[Any]]:
+        """Pages of a query that takes `values`, the key to go on after, and the most rows; keys come first in a row."""
+        after, width = start, len(start)
+        while rows := self._rows(sql, (*values, *after, PAGE)):
+            keys = [row[:width] for row in rows]
+            self._rising(after, keys)
             yield rows
-            after = rows[-1][0]
+            after = keys[-1]
+
+    def _rising(self, last: Any, keys: list[Any]) -> None:
+        """A damaged index may give keys in circles: without this a reader would go round for ever."""
+        if keys[0] <= last or keys != sorted(keys):
+            with store.explained(self.path):
+                raise ValueError("its keys are out of order")

@@ -9,9 +9,10 @@ value of another type is found by the check at the start.
 from __future__ import annotations
 
 APPLICATION_ID = 0x524F5354  # "ROST", at offset 68 of the file (sqlite.org/fileformat.html)
-VERSION = 1
+VERSION = 2
 
-TABLES = """
+# Version 1: people, groupings, seats and how they came there.
+_DELIVERED = """
 -- lineage (random, for life), serial (grows with every write), base_url, tenant, copy (set in backups), checked
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -87,5 +88,47 @@ CREATE TABLE run (
 CREATE INDEX run_of ON run (binding, id);
 """
 
-# Each step leads from the version that is its index + 1 to the next: a list of SQL statements.
-MIGRATIONS: tuple[str, ...] = ()
+# Version 2: who has access elsewhere.
+_ACCESS = """
+-- Everybody the directory shows or showed, delivered or not; emails: case-folded, one a line.
+CREATE TABLE account (
+  binding INTEGER NOT NULL, key BLOB NOT NULL, shown TEXT NOT NULL, name TEXT NOT NULL, emails TEXT NOT NULL,
+  state TEXT NOT NULL, note TEXT NOT NULL, source TEXT NOT NULL, since REAL NOT NULL, PRIMARY KEY (binding, key)
+) STRICT, WITHOUT ROWID;
+
+-- Sources and places: when they were last read whole (NULL: never), and why not since ("": they were).
+CREATE TABLE place (
+  binding INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, whole REAL,
+  reason TEXT NOT NULL, entries INTEGER NOT NULL, consistent INTEGER NOT NULL, PRIMARY KEY (binding, kind, id)
+) STRICT, WITHOUT ROWID;
+
+-- Who had access to a place when it was last read whole. number: tells entries without a subject apart.
+CREATE TABLE holder (
+  binding INTEGER NOT NULL, kind TEXT NOT NULL, place TEXT NOT NULL, subject TEXT NOT NULL, number INTEGER NOT NULL,
+  name TEXT NOT NULL, email TEXT NOT NULL, level TEXT NOT NULL, via TEXT NOT NULL, since TEXT NOT NULL,
+  grouped INTEGER NOT NULL, PRIMARY KEY (binding, kind, place, subject, number)
+) STRICT, WITHOUT ROWID;
+
+-- Registrations with 3D printers, never asked for twice. key: printer, NUL, e-mail, folded. state: issued, doubt,
+-- again (somebody allowed another try). code is a secret. person: as shown. handed: when it was handed out.
+CREATE TABLE registration (
+  binding INTEGER NOT NULL, key BLOB NOT NULL, printer TEXT NOT NULL, email TEXT NOT NULL, person TEXT NOT NULL,
+  state TEXT NOT NULL, code TEXT NOT NULL, issued TEXT NOT NULL, at REAL NOT NULL, run INTEGER NOT NULL, handed REAL,
+  PRIMARY KEY (binding, key)
+) STRICT, WITHOUT ROWID;
+
+-- What the last written report said, thing by thing, so that the next one can say what changed.
+CREATE TABLE reported (
+  binding INTEGER NOT NULL, what TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, said TEXT NOT NULL,
+  first REAL NOT NULL, PRIMARY KEY (binding, what, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE report (
+  binding INTEGER NOT NULL, made REAL NOT NULL, digest TEXT NOT NULL, counts TEXT NOT NULL, changes TEXT NOT NULL,
+  PRIMARY KEY (binding, made)
+) STRICT, WITHOUT ROWID;
+"""
+
+TABLES = _DELIVERED + _ACCESS
+
+# Each step leads from the version that is its index + 1 to the next.
+MIGRATIONS: tuple[str, ...] = (_ACCESS,)

@@ -14,17 +14,17 @@ from rosterd.core.people import fold, sort_key
 from rosterd.core.plan import GONE, GROUP, PERSON, SEAT, Change
 from rosterd.errors import LedgerError
 from rosterd.ledger import store
-from rosterd.ledger.notes import Notes
+from rosterd.ledger.access import Access
+from rosterd.ledger.notes import TABLES
 from rosterd.ledger.reading import Binding
 
 RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
-TABLES = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
 KEEP_BATCHES = 30 * 86_400.0  # seconds
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
-class SqliteLedger(Notes):
-    """The whole ledger: reading, the operator's notes (desk), local notes and a run's writing."""
+class SqliteLedger(Access):
+    """The whole ledger: reading, the operator's notes (desk), local notes, access, and a run's writing."""
 
     def prepare(self, now: float) -> None:
         """Before a run: proves the ledger can be written, and draws the conclusions of what happened to it."""
@@ -137,43 +137,6 @@ class SqliteLedger(Notes):
             ):  # rarely: spares a million look-ups of a first run
                 self._forget(table, binding, kind, changes)
 
-    def _forget(self, table: str, binding: int, kind: str, changes: list[Change]) -> None:
-        if table == "problem":
-            sql = "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ?"
-            self._db.executemany(sql, [(binding, kind, c.key) for c in changes])
-        else:
-            self._db.executemany(
-                "DELETE FROM plan_change WHERE kind = ?2 AND key = ?3 AND change = ?4"
-                " AND plan IN (SELECT id FROM plan WHERE binding = ?1)",
-                [(binding, kind, c.key, c.text) for c in changes],
-            )
-
-    def _refuse(self, run: int, binding: int, refused: Sequence[tuple[Change, str]], now: float) -> None:
-        self._db.executemany(
-            "INSERT INTO problem VALUES (?, ?, ?, 'refused', ?, ?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET"
-            " told = told AND bucket = 'refused' AND reason = excluded.reason AND content = excluded.content,"
-            " bucket = 'refused', shown = excluded.shown, reason = excluded.reason, content = excluded.content,"
-            " tried = excluded.tried",
-            [(binding, c.kind, c.key, c.shown, reason, c.content, now, now) for c, reason in refused],
-        )
-        self._db.executemany(
-            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, (SELECT count(*) FROM history WHERE binding = ?1"
-            " AND kind = ?2 AND key = ?3 AND run = ?4), ?, ?)",
-            [(binding, c.kind, c.key, run, c.text, reason) for c, reason in refused],
-        )
-        for (
-            kind,
-            table,
-        ) in TABLES.items():  # what was delivered just so and is refused now may be there or not
-            self._db.executemany(
-                f"UPDATE {table} SET state = 'doubt' WHERE binding = ? AND key = ? AND state = 'active'",
-                [
-                    (binding, c.key)
-                    for c, _ in refused
-                    if c.kind == kind and (kind == SEAT or c.before == c.after)
-                ],
-            )
-
     def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None:
         """No valid answer. With `doubt` the request may have been carried out: its records are sent again."""
         with self._writing():
@@ -249,15 +212,15 @@ class SqliteLedger(Notes):
 
     def finish_run(
         self, run: int, binding: int, outcome: str, code: int, reason: str | None, document: Mapping[str, Any],
-        now: float, *, whole: bool,
+        now: float, *, delivered: bool,
     ) -> None:  # fmt: skip
-        """`whole`: not a pilot. A whole run that ends 0 or 3 ends the first delivery."""
+        """`delivered`: a whole run, not a pilot, whose delivery ended 0 or 3: the first delivery is over."""
         with self._writing():
             self._db.execute(
                 "UPDATE run SET ended = ?, outcome = ?, exit_code = ?, reason = ?, document = ? WHERE id = ?",
                 (now, outcome, code, reason, json.dumps(document), run),
             )
-            if whole and code in (0, 3):
+            if delivered:
                 self._db.execute("UPDATE binding SET delivered = 1 WHERE id = ?", (binding,))
             self._thin_out(run, binding, now)
 

@@ -1,0 +1,105 @@
+"""Reading who has access, place by place, and the report that follows. One place's failure leaves the rest whole."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rosterd.changes import difference
+from rosterd.core.access import AccessReport, Place
+from rosterd.core.doors import AccessSource
+from rosterd.draft import Plan
+from rosterd.errors import CredentialsError, RosterdError, Stopped, TargetError
+from rosterd.reporting import About, build
+
+HELD = "it was read, but a guard holds what it shows"
+
+
+@dataclass(frozen=True)
+class Reports:
+    """How reports leave: `digest` is over what matters in one, `write` gives the paths and what failed.
+
+    `there`: whether the files of the last report still lie where they were written.
+    """
+
+    digest: Callable[[AccessReport], str]
+    write: Callable[[AccessReport], tuple[list[str], list[RosterdError]]]
+    there: Callable[[str], bool]
+
+
+@dataclass
+class Found:
+    """What came of the access part of a run. `problems` stop nothing; with any of them the report is incomplete."""
+
+    problems: list[RosterdError] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    complete: bool = True
+    high: int = 0  # findings of high severity that the last report did not have
+
+
+def note_directory(
+    ledger: Any, binding: int, plan: Plan, sources: Mapping[str, str | int], now: float, *, held: bool
+) -> None:
+    """Takes note of the directory as it was read: how many entries, or why not; accounts unless a guard holds."""
+    for name, found in sources.items():
+        place = Place("directory", name, name)
+        if isinstance(found, int) and not held:
+            ledger.note_place(binding, place, now, entries=found)
+        else:
+            ledger.note_place(binding, place, now, reason=HELD if isinstance(found, int) else found)
+    if not held:
+        for changed in plan.accounts.changed():
+            ledger.note_accounts(binding, changed, (), now)
+        for left in plan.accounts.left():
+            ledger.note_accounts(binding, (), left, now)
+
+
+def read_places(
+    source: AccessSource | None, printers: Sequence[Place], ledger: Any, binding: int,
+    clock: Callable[[], float], stop: threading.Event, progress: Callable[[str, int], None],
+) -> list[RosterdError]:  # fmt: skip
+    """Reads every place on its own; gives what went wrong. Raises Stopped or LedgerError."""
+    places = source.places() if source is not None else ()
+    problems: list[RosterdError] = []
+    ledger.forget_places(binding, [*places, *printers], keep=("directory",))
+    for place in printers:
+        ledger.note_place(binding, place, clock(), entries=len(ledger.registrations(binding, place.id)))
+    for place in places:
+        if stop.is_set():
+            raise Stopped("stopped before all access was read")
+        assert source is not None
+        try:
+            snapshot = source.read(place)
+        except TargetError as error:
+            ledger.note_place(binding, place, clock(), reason=f"{error}")
+            problems.append(error)
+            continue
+        ledger.note_holders(binding, place, snapshot, clock())
+        progress("grants", len(snapshot.holders))
+    return problems
+
+
+def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Found:
+    """Makes the report, and writes it when it says something else than the last one. Raises LedgerError."""
+    report = build(ledger, about, now)
+    found = Found(complete=report.complete)
+    last = ledger.last_report(about.binding)
+    digest = reports.digest(report)
+    if last is not None and last[1] == digest and reports.there(about.customer):
+        return found
+    new = difference(ledger, about.binding, report)
+    changes = last[2] if last is not None and last[1] == digest else new.changes
+    found.files, found.problems = reports.write(replace(report, changes=changes))
+    if not found.problems:
+        known = {key for what, key, _, _ in new.said if what == "finding"}
+        found.high = sum(one.severity == "high" and one.id in known for one in report.findings)
+        ledger.note_report(about.binding, now, digest, report.counts, changes, new.said, new.dropped)
+    return found
+
+
+def exit_codes(found: Found) -> list[int]:
+    """What the access part adds to a run's exit code: 9 when somebody must sign in, 3 for an incomplete report."""
+    codes = [9 for problem in found.problems if isinstance(problem, CredentialsError)]
+    return [*codes, *[3] * bool(found.problems or not found.complete)]

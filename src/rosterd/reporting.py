@@ -1,0 +1,191 @@
+"""From the ledger to an access report: who is who, where they have access, and what changed since the last report.
+
+Everything is read from the ledger, so a report can be made at any time, without a directory or Autodesk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from rosterd.core.access import GONE as LEFT_VERDICT
+from rosterd.core.access import (
+    STRANGER,
+    VERDICTS,
+    AccessReport,
+    Account,
+    Grant,
+    LeaverRow,
+    PersonRow,
+    PlaceState,
+    TrendPoint,
+)
+from rosterd.core.findings import Context, find
+from rosterd.core.join import grants, index
+from rosterd.core.merge import align
+from rosterd.core.people import NUL, fold
+from rosterd.core.plan import PERSON
+from rosterd.roster import Sorter, merged
+
+TREND = 60  # reports whose counts are shown
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class About:
+    """Whose report it is. managers: the grouping whose members may own and manage places, or ""."""
+
+    binding: int
+    customer: str
+    client: str
+    directories: tuple[str, ...]  # its sources
+    managers: str = ""
+
+
+class Again(Generic[T]):
+    """An iterable that starts anew each time: rows too many to be held."""
+
+    def __init__(self, rows: Callable[[], Iterator[T]]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[T]:
+        return self._rows()
+
+
+def iso(seconds: float | None) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC; "" for never."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def build(ledger: Any, about: About, now: float) -> AccessReport:
+    """The report as of now, but for what changed since the last one (see changes). Raises LedgerError."""
+    binding = about.binding
+    states = _states(ledger, about)
+    read = {state.id for state in states if state.kind == "directory" and state.state != "never"}
+    known = index(
+        ledger.holders(binding),
+        (account for page in ledger.accounts(binding) for account in page),
+        whole=read >= set(about.directories),
+    )
+    rows = Again(lambda: grants(lambda: ledger.holders(binding), known))
+    said = {key: first for page in ledger.reported(binding, "finding") for key, _, _, first in page}
+    verdicts: Counter[str] = Counter()
+    found = find(
+        _counted(rows, verdicts), _context(ledger, about, now, {key: iso(at) for key, at in said.items()})
+    )
+    counts = {"people": ledger.count_accounts(binding), "grants": verdicts.total(), "findings": len(found)}
+    counts |= {verdict: verdicts[verdict] for verdict in VERDICTS}
+    report = AccessReport(
+        customer=about.customer,
+        client=about.client,
+        made=iso(now),
+        complete=all(state.state == "whole" for state in states),
+        sources=states,
+        people=Again(lambda: _people(ledger, binding)),
+        grants=rows,
+        findings=found,
+        leavers=[_leaver(one) for one in ledger.leavers(binding)],
+        counts=counts,
+    )
+    return replace(report, trend=_trend(ledger, binding, report, now))
+
+
+def _states(ledger: Any, about: About) -> list[PlaceState]:
+    """Sources and places as they stand; a source that was never met has not been read yet."""
+    states = [
+        PlaceState(
+            place.kind, place.id, place.name, "never" if whole is None else "stale" if reason else "whole",
+            iso(whole), reason, entries, consistent,
+        )
+        for place, whole, reason, entries, consistent in ledger.places(about.binding)
+        if place.kind != "directory" or place.id in about.directories
+    ]  # fmt: skip
+    met = {state.id for state in states if state.kind == "directory"}
+    states += [
+        PlaceState("directory", name, name, "never", "", "it has not been read yet", 0)
+        for name in about.directories
+        if name not in met
+    ]
+    return states
+
+
+def _counted(rows: Iterable[Grant], verdicts: Counter[str]) -> Iterator[Grant]:
+    for grant in rows:
+        verdicts[grant.verdict] += 1
+        yield grant
+
+
+def _context(ledger: Any, about: About, now: float, seen: Mapping[str, str]) -> Context:
+    managers: frozenset[str] | None = None
+    if about.managers:
+        group = fold(about.managers).encode()
+        keys = [seat.partition(NUL)[2] for seat in ledger.seats_of(about.binding, group, 1_000_000)]
+        managers = frozenset(ledger.shown(about.binding, keys).values())
+    codes = [
+        (one.printer, one.email, "doubt" if one.state == "doubt" else "waiting")
+        for one in ledger.registrations(about.binding)
+        if one.handed is None and one.state != "again"
+    ]
+    return Context(iso(now), about.managers, managers, ledger.refused_people(about.binding), codes, seen)
+
+
+def _people(ledger: Any, binding: int) -> Iterator[PersonRow]:
+    """Everybody the directory shows or showed, with their state at Orbix and their groups."""
+    sitting: Sorter[tuple[bytes, str]] = Sorter(whole=True)
+    try:
+        names = {row[0]: row[1] for row in ledger.groups(binding)}
+        for page in ledger.seats(binding):
+            parts = ((seat[0].partition(NUL), seat[2]) for seat in page)
+            sitting.add([
+                (person, names.get(group, "?")) for (group, _, person), state in parts if state in ("active", "doubt")
+            ])  # fmt: skip
+        for accounts, seats in align(ledger.accounts(binding), merged([sitting])):
+            if accounts:
+                yield from _rows(ledger, binding, accounts, seats)
+    finally:
+        sitting.close()
+
+
+def _rows(
+    ledger: Any, binding: int, accounts: Sequence[Account], seats: Iterable[tuple[bytes, str]]
+) -> Iterator[PersonRow]:
+    low, high = accounts[0].key, accounts[-1].key
+    states: Mapping[bytes, str] = ledger.person_states(binding, low, high)
+    problems: Mapping[bytes, tuple[str, str]] = ledger.problems_of(binding, PERSON, low, high)
+    groups: dict[bytes, list[str]] = {}
+    for person, name in seats:
+        groups.setdefault(person, []).append(name)
+    for account in accounts:
+        bucket, reason = problems.get(account.key, ("", ""))
+        orbix = _ORBIX[states.get(account.key, "")]
+        if bucket and account.state != "left":
+            orbix = "refused" if bucket == "refused" else "set aside"
+        emails = tuple(account.emails.split("\n")) if account.emails else ()
+        sits = tuple(groups.get(account.key, ()))
+        note = account.note or reason
+        yield PersonRow(account.shown, account.name, emails, account.state, orbix, sits, note)
+
+
+_ORBIX = {
+    "": "never", "tried": "waiting", "doubt": "waiting", "active": "delivered", "left": "left", "removed": "left",
+}  # fmt: skip
+
+
+def _leaver(one: Any) -> LeaverRow:
+    return LeaverRow(one.kind, one.shown, one.name, one.email, one.group, iso(one.since))
+
+
+def _trend(ledger: Any, binding: int, report: AccessReport, now: float) -> list[TrendPoint]:
+    points = [*ledger.reports(binding, TREND - 1), (now, report.counts)]
+    return [
+        TrendPoint(
+            iso(at), counts.get("people", 0), counts.get("grants", 0), counts.get(STRANGER, 0),
+            counts.get(LEFT_VERDICT, 0), counts.get("findings", 0),
+        )
+        for at, counts in points
+    ]  # fmt: skip
