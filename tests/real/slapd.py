@@ -93,16 +93,19 @@ def load(
 
 
 @contextmanager
-def running(folder: Path, tls: Tls | None = None) -> Iterator[Slapd]:
-    """Starts the server of a loaded folder, waits until it answers, and stops it at the end."""
+def running(folder: Path, tls: Tls | None = None, log: str = "stats") -> Iterator[Slapd]:
+    """Starts the server of a loaded folder, waits until it answers, and stops it at the end.
+
+    log: what it writes to its log (slapd's `-d`).
+    """
     port, tls_port = _free_ports(2)
     configuration = folder / f"slapd-{port}.conf"
     configuration.write_text(_tls_lines(tls) + (folder / "slapd.conf").read_text())
     urls = f"ldap://127.0.0.1:{port}/" + (f" ldaps://127.0.0.1:{tls_port}/" if tls else "")
     told = folder / f"log-{port}"
-    with told.open("wb") as log:
+    with told.open("wb") as file:
         process = subprocess.Popen(
-            [needed("slapd"), "-f", configuration, "-h", urls, "-d", "stats"], stdout=log, stderr=log
+            [needed("slapd"), "-f", configuration, "-h", urls, "-d", log], stdout=file, stderr=file
         )
     try:
         _wait(port, process, told)
