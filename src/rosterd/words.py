@@ -97,9 +97,19 @@ def run_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str
     elif document["reason"]:
         yield f"  {paint.bad('why') if document['exit_code'] else 'note'}: {safe(document['reason'])}"
     yield from _problems(document, paint)
+    yield from _renames(document)
     gone = document["people"]["gone"]
     if gone and document["outcome"] in ("done", "partial"):
         yield f"  {gone:,} left the directory and stay in Orbix until removed there: rosterd leavers --customer {name}"
+
+
+def _renames(document: dict[str, Any]) -> Iterator[str]:
+    """People whose logon or domain changed: one thing that happened, not two strangers."""
+    renames = document.get("renames", [])
+    for one in renames[:WARNED]:
+        yield f"  renamed: {safe(one['from'])} → {safe(one['to'])}"
+    if document.get("renamed", 0) > WARNED:
+        yield f"           … {document['renamed'] - len(renames[:WARNED]):,} more renamed people: --json lists them"
 
 
 def held_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str]:
@@ -156,8 +166,8 @@ def change_lines(changes: Iterable[dict[str, Any]], paint: Paint) -> Iterator[st
 def _difference(change: dict[str, Any]) -> str:
     before, after = change["before"] or {}, change["after"] or {}
     if change["op"] == "gone":
-        return ""
-    parts = []
+        return f"  is now {safe(change['successor'])}" if "successor" in change else ""
+    parts = [f"was {safe(change['predecessor'])}"] if "predecessor" in change else []
     for field in dict.fromkeys([*before, *after]):
         old, new = before.get(field, ""), after.get(field, "")
         if change["op"] == "create" and field in ("name", "email", "description") and new:

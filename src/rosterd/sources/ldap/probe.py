@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime
 
 from rosterd.core.doors import Batch
 from rosterd.sources.ldap.connect import compile_search
-from rosterd.sources.ldap.decode import Layout, Warnings
-from rosterd.sources.ldap.feeds import people_batch, people_extras
-from rosterd.sources.ldap.flavors import FLAVORS
+from rosterd.sources.ldap.decode import Warnings
+from rosterd.sources.ldap.feeds import people_batch, people_layout
 from rosterd.sources.ldap.results import SIZE_LIMIT, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
 from rosterd.sources.ldap.session import PAGED_RESULTS, Session
@@ -67,10 +66,10 @@ def _first_people(
     """Some people, in the server's order. That there are more is no fault here."""
     place = settings.people
     base = place.base or settings.base
-    layout = Layout(attributes, people_extras(settings), warnings)
+    layout = people_layout(settings, attributes, warnings)
     search = compile_search(base, place.scope, place.filter, layout.asked, FIRST)
     answer = session.collect(session.ask(search), FIRST)
     if answer.done.code not in (SUCCESS, SIZE_LIMIT):
         raise failure(f"searching under {base!r}", answer.done.code, answer.done.message)
     entries = [layout.entry(*found) for found in answer.entries]
-    return people_batch(source, FLAVORS[settings.flavor], entries, warnings)
+    return people_batch(source, settings, session, attributes, {}, warnings)(entries)
