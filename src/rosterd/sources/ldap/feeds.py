@@ -55,7 +55,7 @@ class LdapFeed:
         warnings = Warnings()
         with self._reading() as session:
             yield from self._batches(session, tally, warnings)
-            self._proof = _proof(session.url, tally, warnings)
+            self._proof = _proof(session, tally, warnings)
 
     def proof(self) -> Proof:
         """The proof; RuntimeError before the read has ended well."""
@@ -64,12 +64,13 @@ class LdapFeed:
         return self._proof
 
 
-def _proof(url: str, tally: Tally, warnings: Warnings) -> Proof:
-    words = [url, f"{tally.pages:,} page{'s' if tally.pages != 1 else ''}", *tally.notes]
+def _proof(session: Session, tally: Tally, warnings: Warnings) -> Proof:
+    words = [session.url, f"{tally.pages:,} page{'s' if tally.pages != 1 else ''}", *tally.notes]
     if "the server cannot page" not in tally.notes:
         words.append("last cookie empty")
     if tally.passed_over:
         words.append(f"{tally.passed_over} references to partitions without people")
+    words += [f"after {one}" for one in session.passed_over]
     return Proof(tally.entries, tally.pages, ", ".join(words), warnings.all())
 
 

@@ -11,6 +11,7 @@ from rosterd.core.doors import Batch
 from rosterd.sources.ldap.connect import compile_search
 from rosterd.sources.ldap.decode import Warnings
 from rosterd.sources.ldap.feeds import people_batch, people_layout
+from rosterd.sources.ldap.recognise import advice, recognised
 from rosterd.sources.ldap.results import SIZE_LIMIT, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
 from rosterd.sources.ldap.session import PAGED_RESULTS, Session
@@ -28,6 +29,8 @@ class Probe:
     certificate_ends: date | None
     vendor: str
     pages: bool
+    flavor: str  # the flavor that fits the server, "" when it does not say
+    advice: str  # what to know of it, perhaps another flavor and what that would choose
     attributes: tuple[str, ...]
     people: Batch
     warnings: tuple[str, ...]
@@ -44,6 +47,8 @@ def look(source: str, settings: LdapSettings, attributes: Sequence[str], session
         tls=(secured.version() or "") if secured else "",
         certificate_ends=_ends(secured) if secured else None,
         vendor=" ".join([*about.get("vendorname", []), *about.get("vendorversion", [])]),
+        flavor=recognised(about) or "",
+        advice=advice(about, settings.flavor, settings.people.base or settings.base),
         pages=PAGED_RESULTS in about.get("supportedcontrol", []),
         attributes=tuple(attributes),
         people=_first_people(source, settings, attributes, session, warnings),
