@@ -109,7 +109,7 @@ FLAVORS: dict[Name, Flavor] = {
 # Everything that can hold members, for reading nested groups; a class a server does not know matches nothing.
 ALL_GROUPS = (
     "(|(objectClass=group)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)"
-    "(objectClass=groupOfMembers)(objectClass=posixGroup)(objectClass=groupOfURLs)(objectClass=nsRoleDefinition))"
+    "(objectClass=groupOfMembers)(objectClass=posixGroup)(objectClass=groupOfURLs))"
 )
 
 # Servers that give the same paging cookie for every page of a search, by the vendor name in their rootDSE.
