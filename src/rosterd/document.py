@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rosterd.core.guard import Verdict
-from rosterd.core.plan import GONE, GROUP, KINDS, PERSON, REGISTRATION, SEAT
+from rosterd.core.plan import GROUP, KINDS, PERSON, REGISTRATION, SEAT
 from rosterd.draft import EXAMPLES, Plan
 
 NAMES = {PERSON: "people", GROUP: "groups", SEAT: "seats", REGISTRATION: "registrations"}
@@ -49,20 +49,6 @@ def plan_document(plan: Plan, verdict: Verdict) -> dict[str, Any]:
         "renamed": plan.renamed,
         "renames": _renames(plan),
     }
-
-
-def changes_of(plan: Plan) -> Iterator[dict[str, Any]]:
-    """The changes of the plan document; a person who goes by another key now names it, and is named by it."""
-    before = {new: old for old, new in plan.successors.items()}
-    for log in plan.logs:
-        for chunk in log:
-            for change, _ in chunk:
-                row = change.document()
-                if change.kind == PERSON and change.op == GONE and change.shown in plan.successors:
-                    row["successor"] = plan.successors[change.shown]
-                elif change.kind == PERSON and change.op != GONE and change.shown in before:
-                    row["predecessor"] = before[change.shown]
-                yield row
 
 
 def _renames(plan: Plan) -> list[dict[str, str]]:

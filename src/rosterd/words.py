@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 KINDS = ("people", "groups", "seats", "registrations")
@@ -155,19 +155,26 @@ def safe_join(start: str, painted: str, text: str) -> str:
 _SIGNS = {"create": "+", "update": "~", "gone": "-"}
 
 
-def change_lines(changes: Iterable[dict[str, Any]], paint: Paint) -> Iterator[str]:
-    """Changes as before → after."""
+def change_lines(
+    changes: Iterable[dict[str, Any]], paint: Paint, successors: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Changes as before → after. `successors`: old key → new key of people whose logon changed."""
+    now = successors or {}
+    was = {new: old for old, new in now.items()}
     for change in changes:
-        sign = _SIGNS[change["op"]]
+        sign, op = _SIGNS[change["op"]], change["op"]
         text = f"{sign} {change['kind']:<7} {safe(change['key'])}{_difference(change)}"
+        other = (now if op == "gone" else was).get(change["key"]) if change["kind"] == "person" else None
+        if other is not None:
+            text += f"  is now {safe(other)}" if op == "gone" else f"  was {safe(other)}"
         yield "  " + {"+": paint.good, "~": paint.odd, "-": paint.bad}[sign](text)
 
 
 def _difference(change: dict[str, Any]) -> str:
     before, after = change["before"] or {}, change["after"] or {}
     if change["op"] == "gone":
-        return f"  is now {safe(change['successor'])}" if "successor" in change else ""
-    parts = [f"was {safe(change['predecessor'])}"] if "predecessor" in change else []
+        return ""
+    parts = []
     for field in dict.fromkeys([*before, *after]):
         old, new = before.get(field, ""), after.get(field, "")
         if change["op"] == "create" and field in ("name", "email", "description") and new:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from rosterd import words
 from rosterd.core.guard import Verdict
-from rosterd.document import changes_of, plan_document
+from rosterd.document import plan_document
 from rosterd.draft import Plan
 from rosterd.errors import SettingsError, worst
 from rosterd.once import Wish, run_once
@@ -70,7 +70,7 @@ class _Pages:
         self._seen.add(name)
         self.changes += plan.changes
         if self._file is not None:
-            self._document(name, plan_document(plan, verdict), changes_of(plan))
+            self._document(name, plan_document(plan, verdict), _changes(plan))
         colours = self._colours
         what = colours.odd("would be held") if held else colours.good("would go")
         if not plan.changes and not held:
@@ -79,8 +79,8 @@ class _Pages:
             f"{colours.bold(name)}: {what}, {words.plural(plan.changes, 'change')}, plan {plan.digest[:12]}"
         )
         self.lines += words.counts(plan_document(plan, verdict), colours)
-        listed = list(changes_of(plan) if self._full else islice(changes_of(plan), LISTED))
-        self.lines += words.change_lines(listed, colours)
+        listed = list(_changes(plan) if self._full else islice(_changes(plan), LISTED))
+        self.lines += words.change_lines(listed, colours, plan.successors)
         if plan.changes > len(listed):
             self.lines.append(f"  … {plan.changes - len(listed):,} more: --full or --json lists them")
         for reason in verdict.reasons:
@@ -124,6 +124,13 @@ class _Pages:
             target.write(block)
         target.write("}}\n")
         target.flush()
+
+
+def _changes(plan: Plan) -> Iterator[dict[str, Any]]:
+    for log in plan.logs:
+        for chunk in log:
+            for change, _ in chunk:
+                yield change.document()
 
 
 def _write(out: Path, pages: _Pages) -> None:

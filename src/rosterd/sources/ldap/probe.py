@@ -14,7 +14,7 @@ from rosterd.sources.ldap.feeds import people_batch, people_layout
 from rosterd.sources.ldap.recognise import advice, recognised
 from rosterd.sources.ldap.results import SIZE_LIMIT, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
-from rosterd.sources.ldap.session import PAGED_RESULTS, Session
+from rosterd.sources.ldap.session import PAGED_RESULTS, Session, paged
 from rosterd.sources.settings import LdapSettings
 
 FIRST = 10  # people shown
@@ -73,7 +73,8 @@ def _first_people(
     base = place.base or settings.base
     layout = people_layout(settings, attributes, warnings)
     search = compile_search(base, place.scope, place.filter, layout.asked, FIRST)
-    answer = session.collect(session.ask(search), FIRST)
+    # Asked for as a page too: Samba minds no size limit, and other servers cannot page.
+    answer = session.collect(session.ask(search, paged(FIRST, b"")), FIRST)
     if answer.done.code not in (SUCCESS, SIZE_LIMIT):
         raise failure(f"searching under {base!r}", answer.done.code, answer.done.message)
     entries = [layout.entry(*found) for found in answer.entries]
