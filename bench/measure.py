@@ -41,7 +41,10 @@ def process(program: str, *arguments: str, codes: Sequence[int] = (0,), keep: bo
     The kernel counts the pages of the starting process into the new one's peak until it has replaced itself,
     so whoever calls this must be smaller than what is measured: nothing large is ever built in this process.
     """
-    with tempfile.TemporaryFile() if keep else Path(os.devnull).open("w+b") as out, tempfile.TemporaryFile() as error:
+    with (
+        tempfile.TemporaryFile() if keep else Path(os.devnull).open("w+b") as out,
+        tempfile.TemporaryFile() as error,
+    ):
         streams = [(os.POSIX_SPAWN_DUP2, file.fileno(), number) for file, number in ((out, 1), (error, 2))]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
         began = time.perf_counter()

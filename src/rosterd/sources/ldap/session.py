@@ -175,7 +175,9 @@ class _Found:
         elif tag == _DONE:
             self.done = _done(message, start, end)
         elif tag == _REFERENCE:
-            self.references += [_text(message, first, last) for _, first, last in ber.children(message, start, end)]
+            self.references += [
+                _text(message, first, last) for _, first, last in ber.children(message, start, end)
+            ]
         elif tag != _INTERMEDIATE:
             raise ValueError(f"a message of kind {tag:#04x} stands in a search's answer")
 
