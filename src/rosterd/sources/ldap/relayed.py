@@ -89,7 +89,7 @@ def _entry(answer: Mapping[str, Any]) -> bytes:
     """A search result entry as it came, but for the forms of lengths."""
     attributes = b""
     for name, values in answer["raw_attributes"].items():
-        some = b"".join([ber.tlv(ber.OCTETS, bytes(value)) for value in values])
+        some = b"".join([ber.tlv(ber.OCTETS, bytes(value)) for value in values or ()])
         attributes += ber.tlv(ber.SEQUENCE, ber.tlv(ber.OCTETS, name.encode()) + ber.tlv(ber.SET, some))
     return ber.tlv(ber.OCTETS, bytes(answer["raw_dn"])) + ber.tlv(ber.SEQUENCE, attributes)
 
