@@ -144,7 +144,9 @@ def test_a_server_that_tells_no_netbios_name_is_no_source_for_it() -> None:
             read(source(fake))
         assert '`domain = "ACME"`' in caught.value.hint
         # Nobody asks for it when the operator has written the domain.
-        assert list(source(fake, ("sAMAccountName",)).people()) == []
+        written = source(fake, ("sAMAccountName",))
+        assert list(written.people()) == []
+        written.close()
 
 
 # Membership that people tell
