@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rosterd.sources.settings import LdapSettings
 HEAD = "[customers.acme.sources.hq]\nkind = 'ldap'\nbase = 'DC=acme,DC=example'\n"
 PEOPLE = "[customers.acme.sources.hq.people]\ndomain = 'ACME'\n"
 GROUPS = "[customers.acme.sources.hq.groups]\n"
+DOCS = Path(__file__).parents[2] / "docs" / "directories.md"
 LDAPS = "urls = ['ldaps://dc1.acme.example']\n"
 
 
@@ -100,3 +102,13 @@ def test_ways_to_sign_in_that_are_none(tmp_path: Path, text: str, said: str) -> 
 def test_ways_to_sign_in(tmp_path: Path, text: str) -> None:
     values: Any = ldap(tmp_path, f"flavor = 'openldap'\n{text}{PEOPLE}")
     assert values.urls
+
+
+def test_the_examples_of_the_manual_are_accepted(tmp_path: Path) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 5
+    for example in examples:
+        secret = "canary" if "bind_dn" in example else ""
+        environ = {"ROSTERD_CUSTOMERS__ACME__SOURCES__HQ__BIND_PASSWORD": secret} if secret else {}
+        source = loaded(tmp_path, SMALL + example, environ).settings.customers["acme"].sources["hq"]
+        assert isinstance(source, LdapSettings)
