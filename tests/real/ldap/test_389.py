@@ -11,6 +11,7 @@ import pytest
 from tests.real import acme, dirsrv
 from tests.real.acme import Acme, Unit, plain
 from tests.real.dirsrv import BASE, READER, Dirsrv
+from tests.real.ldap.compare import Question, agree
 from tests.real.ldap.runs_kit import Site, opened
 from tests.real.relay import Relay, relaying
 from tests.real.slapd import PASSWORD
@@ -46,13 +47,13 @@ class Held:
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    folder = tmp_path_factory.mktemp("dirsrv") / "server"
+def held() -> Iterator[Held]:
     loaded = company()
-    dirsrv.load(folder, dirsrv.entries(loaded))
-    with dirsrv.running(folder) as server, relaying("127.0.0.1", server.port) as relay:
-        dirsrv.await_roles(server, "bob")
-        yield Held(loaded, server, relay)
+    with dirsrv.place() as folder:
+        dirsrv.load(folder, dirsrv.entries(loaded))
+        with dirsrv.running(folder) as server, relaying("127.0.0.1", server.port) as relay:
+            dirsrv.await_roles(server, "bob")
+            yield Held(loaded, server, relay)
 
 
 def hq(held: Held, **more: Any) -> dict[str, Any]:
@@ -161,3 +162,8 @@ def test_the_user_of_the_socket_is_who_reads(held: Held, tmp_path: Path) -> None
         part = site.one(code=3)
         assert site.users() == acme.expected_users(held.company.humans.values(), DOMAIN)
     assert part["sources"]["hq"].startswith("ldapi://%2F")
+
+
+def test_both_readers_find_what_ldap3_finds(held: Held) -> None:
+    names = ("uid", "displayName", "mail", "cn", "nsRole", "description", "objectClass")
+    agree(Question(held.relay.url, "389ds", READER, BASE, "(objectClass=person)", names), acme.PEOPLE)
