@@ -39,19 +39,20 @@ def entries() -> Iterator[tuple[str, company.Attributes]]:
             yield dn, attributes
     for number in range(300):
         uid = f"q{number:03}"
+        texts: list[str | bytes] = [" ", "line\nbreak", "b" * (100 + number)]
         some: list[tuple[str, list[str | bytes]]] = [
             ("uid", [uid]),
             ("mail", [f"{uid}@{part}.example" for part in "ab"[: 1 + number % 2]]),
             ("displayName", ["é" * (number + 1)]),
             ("description;lang-en", ["an option"]),
-            ("description", ["" if number % 7 else " ", "line\nbreak", "b" * (100 + number)][number % 3 : 3]),
+            ("description", texts[number % 3 :]),
         ]
         given = some[number % 5 :] + some[: number % 5]
         kept = dict(given if number % 4 else given[:3])
         plain: company.Attributes = {"objectClass": ["inetOrgPerson"], "cn": [uid], "sn": [uid]}
         yield (
             f"cn={uid},ou=People,{BASE}",
-            {**plain, **{name: [v for v in vs if v] for name, vs in kept.items()}},
+            {**plain, **kept},
         )
 
 
