@@ -112,7 +112,9 @@ def test_all_decoders_give_the_same(
     rows = Rows(layout(asked))
     for some in made:
         page = placed([entry(dn, attributes, WRITERS[writer]) for dn, attributes in some])
-        assert quick(rows, page) == general(page, asked)
+        expected = general(page, asked)
+        for _ in range(3):  # first unknown, then known, then expected
+            assert quick(rows, page) == expected
         for (dn, attributes), place in zip(some, page, strict=True):
             assert parse(*place) == (
                 dn.decode("utf-8", "replace"),
@@ -198,7 +200,43 @@ def test_an_attribute_that_comes_twice_is_put_together() -> None:
             assert quick(rows, page) == general(page)
 
 
+def test_what_stands_behind_the_expected_attributes_is_not_lost() -> None:
+    rows = Rows(layout())
+    dn, (uid, mail, sn) = usual(50)
+    longer = placed([entry(dn, [uid, mail, sn])])
+    quick(rows, longer)
+    for _ in range(3):
+        quick(rows, placed([entry(dn, [uid, mail])]))
+    assert [slot.target for slot in rows._path] == [layout().target(name) for name in (b"uid", b"mail")]
+    assert quick(rows, longer) == general(longer)
+
+
+@pytest.mark.parametrize("at", range(110))
+def test_each_byte_that_is_changed_is_seen(at: int) -> None:
+    """In an entry that is like those before it, so that all of it is expected."""
+    whole = entry(*usual(7))
+    rows = Rows(layout())
+    for _ in range(3):
+        quick(rows, placed([whole]))
+    assert rows._straight(placed([whole]))[1] == []
+    for bit in range(8 if at < len(whole) else 0):
+        changed = bytearray(whole)
+        changed[at] ^= 1 << bit
+        page = placed([bytes(changed), whole])
+        try:
+            expected = general(page)
+        except (ValueError, IndexError):
+            with pytest.raises((ValueError, IndexError)):
+                quick(rows, page)
+        else:
+            assert quick(rows, page) == expected
+
+
 # Names of entries, all at once
+
+
+def test_a_line_break_in_a_name_is_no_end_of_it() -> None:
+    assert normalise_dns(["dc=a\ndc=b", "dc=c"]) == [normalise_dn("dc=a\ndc=b"), "dc=c"]
 
 
 @given(st.lists(st.text('abc=,\\+\n #"é ouOU', max_size=12), max_size=8))

@@ -169,6 +169,8 @@ def parse(message: bytes, start: int, end: int) -> tuple[str, Raw]:
     first, at = ber.expect(message, start, end, ber.OCTETS)
     dn = message[first:at].decode("utf-8", "replace")
     at, stop = ber.expect(message, at, end, ber.SEQUENCE)
+    if stop != end:
+        raise ValueError("something stands behind the attributes of an entry")
     raw: Raw = []
     while at < stop:
         # The short form of lengths by hand, here and below: nearly all are under 128, and there are millions.
