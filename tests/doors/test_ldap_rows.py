@@ -211,6 +211,21 @@ def test_what_stands_behind_the_expected_attributes_is_not_lost() -> None:
     assert quick(rows, longer) == general(longer)
 
 
+@pytest.mark.parametrize("name", [b"sn", b"surname"])
+def test_both_names_of_an_attribute_may_be_asked_for(name: bytes) -> None:
+    """The short name answers to both, the long one to itself: they share a cell."""
+    rows = Rows(layout(("sn", "surname")))
+    page = placed([entry(b"dc=a", [(name, [b"Silva"])])])
+    for _ in range(3):
+        assert quick(rows, page) == general(page, ("sn", "surname"))
+
+
+def test_something_behind_the_attributes_of_an_entry_is_refused() -> None:
+    ((whole, start, end),) = placed([entry(*usual(1)) + b"\x04\x01x"])
+    with pytest.raises(ValueError, match="stands behind"):
+        parse(whole, start, end)
+
+
 @pytest.mark.parametrize("at", range(110))
 def test_each_byte_that_is_changed_is_seen(at: int) -> None:
     """In an entry that is like those before it, so that all of it is expected."""
