@@ -1,6 +1,7 @@
 """`python -m tests.fuzz.seeds`: writes the seeds anew, from what a real slapd says, and a few answers by hand.
 
-They begin with message 1001, which is what the first search of a session asks.
+They begin with message 1001, which is what the first search of a session asks. What the fuzzer found is kept
+beside them: refused-behind-an-entry has attributes behind those of an entry, which were once passed over.
 """
 
 from __future__ import annotations
