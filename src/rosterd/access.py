@@ -31,9 +31,14 @@ class Reports:
 
 @dataclass
 class Found:
-    """What came of the access part of a run. `problems` stop nothing; with any of them the report is incomplete."""
+    """What came of access and registrations in a run.
+
+    `problems` of reading or reporting stop nothing, they make the report incomplete; `failed`: registrations that
+    did not come to an end.
+    """
 
     problems: list[RosterdError] = field(default_factory=list)
+    failed: list[RosterdError] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     complete: bool = True
     high: int = 0  # findings of high severity that the last report did not have
@@ -101,5 +106,6 @@ def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Fou
 
 def exit_codes(found: Found) -> list[int]:
     """What the access part adds to a run's exit code: 9 when somebody must sign in, 3 for an incomplete report."""
-    codes = [9 for problem in found.problems if isinstance(problem, CredentialsError)]
+    codes = [problem.exit_code for problem in found.failed]
+    codes += [9 for problem in found.problems if isinstance(problem, CredentialsError)]
     return [*codes, *[3] * bool(found.problems or not found.complete)]

@@ -122,7 +122,7 @@ def _register(job: Job, tools: Tools, outcome: Outcome, delivery: Delivery) -> N
     except (Stopped, LedgerError):
         raise
     except RosterdError as error:
-        outcome.elsewhere.problems.append(error)
+        outcome.elsewhere.failed.append(error)
 
 
 def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
@@ -135,12 +135,13 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
     doors = tools.autodesk(job.name)
     printers = [Place(PRINTER, printer, printer) for printer, _ in job.printers]
     problems = read_places(doors.source, printers, ledger, binding, tools.clock, tools.stop, tools.progress)
-    outcome.elsewhere.problems += problems
+    outcome.elsewhere.problems = problems
     if tools.reports is not None:
         names = tuple(plan.source.name for plan in job.sources)
         about = About(binding, job.name, job.client, names, job.managers)
         found = write_report(ledger, about, tools.reports, tools.clock())
-        found.problems = outcome.elsewhere.problems + found.problems
+        found.problems = problems + found.problems
+        found.failed = outcome.elsewhere.failed
         outcome.elsewhere = found
 
 

@@ -12,7 +12,7 @@ APPLICATION_ID = 0x524F5354  # "ROST", at offset 68 of the file (sqlite.org/file
 VERSION = 2
 
 # Version 1: people, groupings, seats and how they came there.
-_DELIVERED = """
+DELIVERED = """
 -- lineage (random, for life), serial (grows with every write), base_url, tenant, copy (set in backups), checked
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -89,7 +89,7 @@ CREATE INDEX run_of ON run (binding, id);
 """
 
 # Version 2: who has access elsewhere.
-_ACCESS = """
+ACCESS = """
 -- Everybody the directory shows or showed, delivered or not; emails: case-folded, one a line.
 CREATE TABLE account (
   binding INTEGER NOT NULL, key BLOB NOT NULL, shown TEXT NOT NULL, name TEXT NOT NULL, emails TEXT NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE report (
 ) STRICT, WITHOUT ROWID;
 """
 
-TABLES = _DELIVERED + _ACCESS
+TABLES = DELIVERED + ACCESS
 
 # Each step leads from the version that is its index + 1 to the next.
-MIGRATIONS: tuple[str, ...] = (_ACCESS,)
+MIGRATIONS: tuple[str, ...] = (ACCESS,)
