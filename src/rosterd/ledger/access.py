@@ -27,8 +27,13 @@ class Registration(NamedTuple):
     at: float
     handed: float | None
 
-    def __repr__(self) -> str:
-        return f"<Registration {self.printer} / {self.email}: {self.state}>"
+    @property
+    def shown(self) -> str:
+        """Its key as a plan shows it."""
+        return f"{self.printer} / {self.email}"
+
+    def __repr__(self) -> str:  # without the code
+        return f"<Registration {self.shown}: {self.state}>"
 
 
 class Access(Notes):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from rosterd import assemble, log
-from rosterd.errors import RosterdError
+from rosterd.errors import RosterdError, SettingsError
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import chosen
 from rosterd.settings import Loaded, Settings, load
@@ -97,3 +97,18 @@ def say_json(document: object) -> None:
     with saying() as stdout:
         json.dump(document, stdout, ensure_ascii=False, indent=2 if stdout.isatty() else None)
         stdout.write("\n")
+
+
+def write_secret(path: Path, text: str) -> None:
+    """A file that only its owner may read, replaced whole. Raises SettingsError when it cannot be written."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.touch(mode=0o600, exist_ok=False)
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise SettingsError(f"cannot be written: {error.strerror}", where=str(path)) from error

@@ -174,11 +174,7 @@ def _csv(rows: Iterator[tuple[str, Leaver]], target: Any) -> None:
             one.shown.rpartition(" / ")[2].partition("//") if one.kind != "group" else ("", "", "")
         )
         cells = (name, one.kind, domain, logon, one.name, one.email, one.group, _iso(one.since))
-        writer.writerow([_harmless(str(cell)) for cell in cells])
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.strip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\0") else cell
+        writer.writerow([words.harmless(str(cell)) for cell in cells])
 
 
 def _json_text(rows: Iterator[tuple[str, Leaver]]) -> str:
