@@ -112,7 +112,8 @@ def _token_odd(fault: Fault, _request: Request, response: Response) -> Answer:
 
 
 def _aps_error(fault: Fault, _request: Request, _response: Response) -> Answer:
-    return plain(shapes.of_status(int(fault.settings["status"]), fault.settings["shape"]))
+    settings = fault.settings
+    return plain(shapes.of_status(int(settings["status"]), settings["shape"], settings["retry_after"]))
 
 
 def _authorize(fault: Fault, _request: Request, response: Response) -> Answer:

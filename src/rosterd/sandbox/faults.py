@@ -37,9 +37,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "gzip_bomb": {"mebibytes": 64},
     "token_refused": {"status": 400, "error": "invalid_client"},
     "token_odd": {"body": "no_expires_in"},
-    # Autodesk's answers. `shape` is one of `autodesk.shapes.SHAPES`, the bodies and `how` are the names in
-    # `autodesk.odd`; `count` is the size of a huge one; `state`: "kept", "changed" or "missing".
-    "aps_error": {"status": 401, "shape": "json"},
+    # Autodesk's answers. `shape` is one of `autodesk.shapes.SHAPES`, `retry_after` goes with 429; the bodies and
+    # `how` are names in `autodesk.odd`; `count` is the size of a huge one; `state`: "kept", "changed" or "missing".
+    "aps_error": {"status": 401, "shape": "json", "retry_after": 25},
     "authorize": {"error": "access_denied", "state": "kept"},
     "refresh_odd": {"body": "missing"},
     "pages": {"how": "elsewhere", "url": "https://elsewhere.example/applications/v1/next"},

@@ -179,13 +179,14 @@ def serve(
 ) -> Server:
     """Starts the sandbox; port 0 takes a free one. Raises OSError when the address cannot be had.
 
-    autodesk: what a world made here holds at Autodesk, see `autodesk.document`; a world that is given has its own.
+    autodesk: what a world made here holds at Autodesk, see `autodesk.document` (ValueError when it is wrong); a world
+    that is given has its own.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     context = None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
-    listener = socket.create_server((host, port), family=family, backlog=128)
     sandbox = Sandbox(world or World(autodesk=autodesk), switches or Switches(), faults or Faults())
+    listener = socket.create_server((host, port), family=family, backlog=128)
     return Server(sandbox, listener, context)

@@ -54,7 +54,7 @@ class Autodesk:
     ) -> None:
         self.lock = threading.RLock()
         self._write = write
-        self._beginning = checked(document or {})
+        self._beginning = checked({} if document is None else document)
         self.grants = Grants(clock)
         self._begin()
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
+from uuid import uuid4
 
 from rosterd.sandbox.wire import NOBODY, About, Response, dumps, json_response
 
 MORE = "https://aps.autodesk.com/en/docs/oauth/v2/developers_guide/error_handling/"
 NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
-RETRY_AFTER = (("Retry-After", "25"),)  # seconds, as in the vendor's example
 
 
 def developer(status: int, code: str, message: str, about: About = NOBODY) -> Response:
@@ -54,13 +55,13 @@ SHAPES: dict[str, Callable[[int, str], Response]] = {
 }
 
 
-def of_status(status: int, shape: str) -> Response:
-    """A refusal of this status in one of the SHAPES; 429 says how long to wait."""
+_KNOWN = frozenset(int(status) for status in HTTPStatus)
+
+
+def of_status(status: int, shape: str, retry_after: float) -> Response:
+    """A refusal of this status in one of the SHAPES; 429 says how many seconds to wait."""
     words = HTTPStatus(status).phrase if status in _KNOWN else "Unknown"
     refusal = SHAPES[shape](status, words)
-    if status != HTTPStatus.TOO_MANY_REQUESTS:
-        return refusal
-    return Response(status, refusal.body, refusal.headers + RETRY_AFTER, refusal.kind)
-
-
-_KNOWN = frozenset(int(status) for status in HTTPStatus)
+    wait = (("Retry-After", f"{retry_after:g}"),) if status == HTTPStatus.TOO_MANY_REQUESTS else ()
+    headers = (*refusal.headers, *wait, ("x-request-id", str(uuid4())))
+    return replace(refusal, headers=headers)

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -54,7 +55,10 @@ def token(call: Call) -> Response:
     if grant is None:
         return shapes.oauth("unsupported_grant_type", "The grant_type is missing or not supported.")
     asked = _client(call, form)
-    return asked if isinstance(asked, Response) else grant(call, asked)
+    response = asked if isinstance(asked, Response) else grant(call, asked)
+    if response.status != HTTPStatus.OK:
+        call.state.counted("refused")
+    return response
 
 
 def _client(call: Call, form: dict[str, str]) -> Asked | Response:
