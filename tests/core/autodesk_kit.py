@@ -117,13 +117,19 @@ class Client(Caller):
 
     def pages(self, path: str, most: int = 10) -> list[Any]:
         """All pages, following nextUrl wherever it leads on this server, `most` of them at the most."""
-        found = []
+        found: list[Any] = []
         while path and len(found) < most:
             status, body, _ = self.ask(path)
             assert status == 200
             found.append(body)
             path = (body["pagination"].get("nextUrl") or "").removeprefix(f"http://127.0.0.1:{self.port}")
         return found
+
+
+def error_of(answer: tuple[int, Any]) -> tuple[int, str]:
+    """Status and code of a refusal by the token server."""
+    status, body = answer
+    return status, body.get("error", body.get("errorCode", ""))
 
 
 def held(server: Server) -> Json:

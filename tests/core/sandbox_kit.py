@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from rosterd.sandbox import Server, Switches, World, serve
@@ -52,7 +52,7 @@ class Caller:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         self.token = ""
 
-    def __enter__(self) -> Caller:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -64,5 +64,5 @@ def _places(state: Autodesk) -> Iterable[tuple[str, Sequence[str], list[Row]]]:
 def _given(state: Autodesk) -> Iterable[tuple[str, Sequence[str], list[Row]]]:
     made: list[Row] = [(each.printer, each.email, each.code, each.issued) for each in state.registrations]
     yield f"Registrations: {len(made)}", ("printer", "e-mail", "code", "issued"), made
-    asked: list[Row] = sorted(state.token_requests.items())
+    asked: list[Row] = [*sorted(state.token_requests.items())]
     yield "Requests for Autodesk tokens", ("grant", "requests"), asked
