@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Iterator
+from http.client import HTTPSConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +22,7 @@ from tests.core.autodesk_kit import (
     held,
     world,
 )
-from tests.core.sandbox_kit import sample
+from tests.core.sandbox_kit import certified, sample
 
 from rosterd.sandbox import Server, serve
 
@@ -112,6 +115,15 @@ class TestCollaborators:
             client.refresh()
             body = client.ask(COLLABORATORS, Host="aps.example:8443")[1]
             assert body["pagination"]["nextUrl"].startswith("http://aps.example:8443/applications/v1/")
+
+    def test_the_links_speak_tls_when_the_caller_does(self, tmp_path: Path) -> None:
+        tls = certified(tmp_path)
+        trust = ssl.create_default_context(cafile=tls[0])
+        with serve(autodesk=world(page_size=1), tls=tls) as server, Client(server.port) as client:
+            client.connection = HTTPSConnection("127.0.0.1", server.port, context=trust, timeout=10)
+            client.refresh()
+            body = client.ask(COLLABORATORS)[1]
+            assert body["pagination"]["nextUrl"].startswith(server.url + COLLABORATORS)
 
     @pytest.mark.parametrize("query", ["limit=0", "limit=", "limit=-1", "limit=many", "cursor=7", "cursor="])
     def test_a_query_that_makes_no_sense(self, client: Client, query: str) -> None:

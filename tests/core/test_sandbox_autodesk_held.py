@@ -79,6 +79,10 @@ class TestDocument:
         with pytest.raises(ValueError, match=named):
             serve(autodesk=wrong)
 
+    def test_a_world_brings_its_own(self) -> None:
+        with pytest.raises(ValueError, match="its own document"):
+            serve(world=World(), autodesk=world())
+
 
 class TestChanges:
     def test_collaborators_come_and_go(self, server: Server, client: Client) -> None:

@@ -179,9 +179,10 @@ def serve(
 ) -> Server:
     """Starts the sandbox; port 0 takes a free one. Raises OSError when the address cannot be had.
 
-    autodesk: what a world made here holds at Autodesk, see `autodesk.document` (ValueError when it is wrong); a world
-    that is given has its own.
+    autodesk: what Autodesk holds, see `autodesk.document`; not with a world, which has its own. Raises ValueError.
     """
+    if world is not None and autodesk is not None:
+        raise ValueError("a world that is given has its own document: World(autodesk=…)")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     context = None
     if tls:
