@@ -100,7 +100,7 @@ def sandbox(
         list[str] | None, typer.Argument(help="After --: switches of the sandbox; `-- --help` lists them.")
     ] = None,
 ) -> int:
-    """Serve the pretend Orbix, with fault switches.
+    """Serve the pretend Orbix and Autodesk, with fault switches.
 
     It keeps what it accepts and shows it in a browser. Example: rosterd sandbox --port 8765 -- --membership replacing
     """
