@@ -43,6 +43,7 @@ class Leaver(NamedTuple):
     group: str
     since: float
     doubtful: bool  # it was sent but never confirmed, so it may not exist
+    successor: str = ""  # the key that the same entry of the directory has now
 
 
 class RunRow(NamedTuple):
@@ -183,9 +184,10 @@ class Desk(Reader):
             f"SELECT key, domain || '//' || logon, name, email, {since}, source = '' FROM person t"
             " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT ?"
         )
+        now = self.successors(binding)
         for page in self._pages(people, binding):
             yield from (
-                Leaver(PERSON, key, shown, name, email, "", at, bool(odd))
+                Leaver(PERSON, key, shown, name, email, "", at, bool(odd), now.get(key, ""))
                 for key, shown, name, email, at, odd in page
             )
         groups = (
