@@ -25,6 +25,7 @@ from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.orbix.settings import OrbixSettings
 from rosterd.people_rules import PeoplePlan
+from rosterd.reporting import About
 from rosterd.settings import CustomerSettings, Settings
 from rosterd.sources.settings import CsvSettings, LdapSettings
 
@@ -121,7 +122,11 @@ class LateTarget:
 
 def job(name: str, customer: CustomerSettings, settings: Settings, stop: threading.Event, log: Any) -> Job:
     """One customer, compiled. Raises SettingsError for a template that does not parse."""
-    sources = [source_plan(name, label, wanted, stop, log) for label, wanted in customer.sources.items()]
+    access = customer.autodesk is not None or customer.printers is not None
+    sources = [
+        source_plan(name, label, wanted, stop, log, access=access)
+        for label, wanted in customer.sources.items()
+    ]
     return Job(
         name=name,
         client=customer.client,
@@ -141,15 +146,32 @@ def job(name: str, customer: CustomerSettings, settings: Settings, stop: threadi
         synchronize=customer.leavers == "synchronize",
         retry_refused_after=customer.retry_refused_after,
         lanes=settings.orbix.concurrency,
+        access=access,
+        printers=tuple(
+            (printer, wanted.group)
+            for printer, wanted in (customer.printers.registrations if customer.printers else {}).items()
+        ),
+        managers=managers(customer),
     )
 
 
+def managers(customer: CustomerSettings) -> str:
+    """The grouping whose members may own and manage applications and twins, or ""."""
+    return (customer.autodesk.managers or "") if customer.autodesk else ""
+
+
+def about(name: str, customer: CustomerSettings, binding: int) -> About:
+    """Whose access report it is."""
+    return About(binding, name, customer.client, tuple(customer.sources), managers(customer))
+
+
 def source_plan(
-    customer: str, name: str, wanted: CsvSettings | LdapSettings, stop: threading.Event, log: Any
-) -> SourcePlan:
-    """One source with its compiled mapping; nothing is opened yet."""
+    customer: str, name: str, wanted: CsvSettings | LdapSettings, stop: threading.Event, log: Any, *,
+    access: bool = False,
+) -> SourcePlan:  # fmt: skip
+    """One source with its compiled mapping; nothing is opened yet. `access`: all addresses of people are read."""
     where = f"customers.{customer}.sources.{name}"
-    people = PeoplePlan(wanted.people, name, f"{where}.people")
+    people = PeoplePlan(wanted.people, name, f"{where}.people", wanted.people.addresses if access else ())
     groups: GroupPlan | None = None
     if wanted.groups is not None:
         member = wanted.groups.member if isinstance(wanted, CsvSettings) and wanted.groups else None

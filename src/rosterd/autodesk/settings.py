@@ -42,6 +42,8 @@ class AutodeskSettings(WebTable):
     """Client ids of the applications whose collaborators are listed."""
     twins: DistinctTexts = ()
     """Tandem twins whose users are listed, such as "urn:adsk.dtt:…"."""
+    managers: Text | None = None
+    """The grouping whose members may own and manage applications and twins; anybody else is a finding."""
     schedule: Cron = "0 6 * * *"
     """When access is read, as five cron fields."""
 

@@ -31,6 +31,7 @@ _PEOPLE_CSV: dict[str, Any] = {
     "domain": "NDD",
     "name": "{{ name }}",
     "email": "{{ email }}",
+    "addresses": ["private_email"],
     "id": "{{ employee_number }}",
     "exclude": ["svc-*", "{{ type == 'contractor' }}"],
     "repair": ["ascii", "lower"],
@@ -43,6 +44,7 @@ _PEOPLE_LDAP: dict[str, Any] = {
     "domain": "ACME",
     "name": ["{{ displayName }}", "{{ givenName }} {{ sn }}"],
     "email": "{{ mail | lower }}",
+    "addresses": ["mail", "proxyAddresses"],
     "id": "{{ employeeID }}",
     "exclude": ["svc-*", "{{ employeeType == 'contractor' }}"],
     "groups": "{{ department }}",
@@ -108,6 +110,7 @@ EXAMPLES: dict[str, Any] = {
                 "refresh_token": "change-me",
                 "applications": ["the-client-id-of-an-application"],
                 "twins": ["urn:adsk.dtt:change-me"],
+                "managers": "Autodesk-Admins",
                 **_WEB,
             },
             "printers": {
