@@ -102,9 +102,17 @@ EXAMPLES: dict[str, Any] = {
                 "refresh_token": "change-me",
                 "applications": ["the-client-id-of-an-application"],
                 "twins": ["urn:adsk.dtt:change-me"],
+                "region": "EMEA",
+                "service_account": {
+                    "id": "change-me",
+                    "key_id": "change-me",
+                    "key_file": "service-account.pem",
+                    "private_key": "change-me",
+                },
                 **_WEB,
             },
             "printers": {
+                **_WEB,
                 "base_url": "https://printers.acme.example",
                 "registrations": {"874": {"group": "3D-Printer-Users"}},
             },
