@@ -44,7 +44,7 @@ class Bearer:
         self._fetch, self._clock = fetch, clock
         self._lock = threading.Lock()
         self._token: Token | None = None
-        self._generation = 0
+        self.generation = 0  # of the last token fetched
         self._refusal: tuple[float, CredentialsError] | None = None  # until when, and what was said
 
     def current(self) -> Token:
@@ -77,11 +77,11 @@ class Bearer:
         except CredentialsError as error:
             self._refusal = (self._clock() + REFUSAL_HOLDS, error)
             raise
-        self._generation, self._refusal = self._generation + 1, None
+        self.generation, self._refusal = self.generation + 1, None
         lasts = life(told)
         ends_at = self._clock() + lasts
         renew_at = ends_at - min(lasts * EARLY_PART, EARLY_MOST)
-        return Token(value, self._generation, lasts, renew_at, ends_at)
+        return Token(value, self.generation, lasts, renew_at, ends_at)
 
 
 def usable(value: object) -> bool:

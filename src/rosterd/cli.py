@@ -66,6 +66,7 @@ def _all(
 Customers = Annotated[
     list[str] | None, typer.Option("--customer", help="Only this customer; repeatable.", metavar="NAME")
 ]
+Customer = Annotated[str, typer.Argument(help="The customer's name in the settings.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Who = Annotated[
     list[str] | None,
@@ -223,10 +224,26 @@ def leavers(
     return tell(common, customer or [], "json" if json else form, out, done or [])
 
 
+@verb(app, "sign-in", FIRST)
+def sign_in(
+    common: Common,
+    customer: Customer,
+    paste: Annotated[bool, typer.Option("--paste", help="Paste what a browser elsewhere ended at.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser here.")] = False,
+) -> int:
+    """Sign in to Autodesk for a customer, in a browser.
+
+    It is kept beside the ledger, and runs refresh it. Examples: rosterd sign-in acme; rosterd sign-in acme --paste
+    """
+    from rosterd.verbs.sign_in import sign
+
+    return sign(common, customer, paste=paste, browser=not no_browser)
+
+
 @verb(app, "pause", CARE)
 def pause(
     common: Common,
-    customer: Annotated[str, typer.Argument(help="The customer's name in the settings.")],
+    customer: Customer,
     reason: Annotated[str, typer.Option("--reason", help="Why; `status` shows it.")] = "",
 ) -> int:
     """No runs for a customer until resumed. Example: rosterd pause acme --reason "domain migration" """
@@ -236,9 +253,7 @@ def pause(
 
 
 @verb(app, "resume", CARE)
-def resume(
-    common: Common, customer: Annotated[str, typer.Argument(help="The customer's name in the settings.")]
-) -> int:
+def resume(common: Common, customer: Customer) -> int:
     """End a pause. Example: rosterd resume acme"""
     from rosterd.verbs.desk import resume as go
 
