@@ -58,6 +58,8 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 ledger.prepare(wish.clock())
             orbix = assemble.open_orbix(settings, stop, log)
             stack.callback(orbix.close)
+            elsewhere = assemble.Elsewheres(settings, stop, log)
+            stack.callback(elsewhere.close)
         except RosterdError as error:
             problem = error
         for job in jobs if problem is None else ():
@@ -76,6 +78,8 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 tuple(wish.only),
                 wish.confirm,
                 wish.show,
+                elsewhere,
+                assemble.reports(settings, wish.clock),
             )
             outcome = run_customer(job, tools)
             documents[job.name] = outcome.document

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rosterd.cli.command import ACCESS, Customers, Json, app
+from rosterd.cli.command import ACCESS, Customer, Customers, Json, app
 from rosterd.options import Common, verb
 
 
@@ -56,3 +56,19 @@ def codes(
     return tell(
         common, customer or [], form, out, everything=all_, handed=handed_out or [], again=again or []
     )
+
+
+@verb(app, "sign-in", ACCESS)
+def sign_in(
+    common: Common,
+    customer: Customer,
+    paste: Annotated[bool, typer.Option("--paste", help="Paste what a browser elsewhere ended at.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser here.")] = False,
+) -> int:
+    """Sign in to Autodesk for a customer, in a browser.
+
+    It is kept beside the ledger, and runs refresh it. Examples: rosterd sign-in acme; rosterd sign-in acme --paste
+    """
+    from rosterd.verbs.sign_in import sign
+
+    return sign(common, customer, paste=paste, browser=not no_browser)

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from rosterd.cli.command import CARE, Json, app, ledger_app
+from rosterd.cli.command import CARE, Customer, Json, app, ledger_app
 from rosterd.options import Common, verb
 
 
 @verb(app, "pause", CARE)
 def pause(
     common: Common,
-    customer: Annotated[str, typer.Argument(help="The customer's name in the settings.")],
+    customer: Customer,
     reason: Annotated[str, typer.Option("--reason", help="Why; `status` shows it.")] = "",
 ) -> int:
     """No runs for a customer until resumed. Example: rosterd pause acme --reason "domain migration" """
@@ -22,9 +22,7 @@ def pause(
 
 
 @verb(app, "resume", CARE)
-def resume(
-    common: Common, customer: Annotated[str, typer.Argument(help="The customer's name in the settings.")]
-) -> int:
+def resume(common: Common, customer: Customer) -> int:
     """End a pause. Example: rosterd resume acme"""
     from rosterd.verbs.desk import resume as go
 

@@ -62,6 +62,7 @@ def _all(
 Customers = Annotated[
     list[str] | None, typer.Option("--customer", help="Only this customer; repeatable.", metavar="NAME")
 ]
+Customer = Annotated[str, typer.Argument(help="The customer's name in the settings.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Who = Annotated[
     list[str] | None,

@@ -111,9 +111,17 @@ EXAMPLES: dict[str, Any] = {
                 "applications": ["the-client-id-of-an-application"],
                 "twins": ["urn:adsk.dtt:change-me"],
                 "managers": "Autodesk-Admins",
+                "region": "EMEA",
+                "service_account": {
+                    "id": "change-me",
+                    "key_id": "change-me",
+                    "key_file": "service-account.pem",
+                    "private_key": "change-me",
+                },
                 **_WEB,
             },
             "printers": {
+                **_WEB,
                 "base_url": "https://printers.acme.example",
                 "registrations": {"874": {"group": "3D-Printer-Users"}},
             },
