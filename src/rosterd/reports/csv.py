@@ -36,12 +36,12 @@ def write(report: AccessReport, out: IO[bytes]) -> None:
     grants: Sorter[Keyed] = Sorter(whole=True)
     text = TextIOWrapper(out, encoding="utf-8", errors="replace", newline="")
     try:
-        _add(people, ((_order(row.key), *_person(row)) for row in report.people))
-        _add(grants, ((_order(row.person), row.person, *_grant(row)) for row in report.grants))
+        _add(people, ((_order(row.key), *cells(person(row))) for row in report.people))
+        _add(grants, ((_order(row.person), *cells((row.person, *_grant(row)))) for row in report.grants))
         out.write(BOM_UTF8)
         writer = csv.writer(text)
         writer.writerow(PERSON + GRANT)
-        writer.writerows(map(cells, _lines(_sorted(people), _sorted(grants))))
+        writer.writerows(_lines(_sorted(people), _sorted(grants)))
         text.flush()
     finally:
         people.close()
@@ -54,7 +54,8 @@ def _order(key: str) -> str:
     return f"{key.casefold()}\0{key}"
 
 
-def _person(row: PersonRow) -> tuple[str, ...]:
+def person(row: PersonRow) -> tuple[str, ...]:
+    """Somebody as columns, several values in one of them."""
     key, name, emails, directory, orbix, groups, note = row
     return key, name, several(emails), directory, orbix, several(groups), note
 
@@ -78,16 +79,16 @@ def _lines(people: Iterable[Keyed], grants: Iterable[Keyed]) -> Iterator[Keyed]:
     nobody = ("",) * (len(PERSON) - 1)
     nothing = ("",) * len(GRANT)
     waiting = iter(people)
-    person = next(waiting, None)
+    one = next(waiting, None)
     for order, held in groupby(grants, key=itemgetter(0)):
-        while person is not None and person[0] < order:
-            yield person[1:] + nothing
-            person = next(waiting, None)
-        if person is not None and person[0] == order:
-            who, person = person[1:], next(waiting, None)
+        while one is not None and one[0] < order:
+            yield one[1:] + nothing
+            one = next(waiting, None)
+        if one is not None and one[0] == order:
+            who, one = one[1:], next(waiting, None)
             yield from (who + grant[2:] for grant in held)
         else:
             yield from ((grant[1], *nobody, *grant[2:]) for grant in held)
-    while person is not None:
-        yield person[1:] + nothing
-        person = next(waiting, None)
+    while one is not None:
+        yield one[1:] + nothing
+        one = next(waiting, None)
