@@ -18,8 +18,8 @@ SEPARATOR = "; "  # between several values in one cell
 
 _SPACES = "\\s\u200c\u200d"
 _SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫−"  # plain, full-width, small, and the true minus
-_FORMULA = re.compile(f"(?:^(?=[{_SPACES}]*[{_SIGNS}])|;[{_SPACES}\"]*(?=[{_SIGNS}]))")
-_BEGINNING = re.compile(f";[{_SPACES}\"]*[{_SIGNS}]")  # of any cell in a row joined by semicolons
+_FORMULA = re.compile(f'(?:^(?=[{_SPACES}]*[{_SIGNS}])|;[{_SPACES}"]*(?=[{_SIGNS}]))')
+_BEGINNING = re.compile(f';[{_SPACES}"]*[{_SIGNS}]')  # of any cell in a row joined by semicolons
 _CONTROL = re.compile("[\0\t\r\n]")  # at the beginning some programs drop them, and then look again
 
 

@@ -18,8 +18,8 @@ from rosterd.core.access import AccessReport
 from rosterd.errors import ReportError
 from rosterd.reports.cells import cells
 from rosterd.reports.shown import moment
-from rosterd.reports.xlsx_book import LONGEST_SHEET, Table, shell
-from rosterd.reports.xlsx_tables import tables
+from rosterd.reports.xlsx_book import LONGEST_SHEET, shell
+from rosterd.reports.xlsx_tables import Table, tables
 
 _PIECE = 500  # rows that go out together
 _LEVEL = 3  # of compression: twice as quick as the usual 6, a tenth larger
@@ -29,7 +29,7 @@ _CODED = re.compile("(?=_x[0-9A-Fa-f]{4}_)")  # what spreadsheets would read as 
 
 
 def write(report: AccessReport, out: IO[bytes]) -> None:
-    """Writes the workbook; `out` must be a file that can seek. The same report gives the same bytes.
+    """Writes the workbook. The same report gives the same bytes.
 
     Raises what `out` and the report's own rows raise, and ReportError when the rows grew while they were written.
     """
