@@ -1,0 +1,54 @@
+"use strict";
+
+// How findings, strangers and grants of people who left have moved. Lines differ in dashes, not in colour alone.
+
+const SERIES = [
+  { label: "Findings", at: 5, colour: "--accent", dash: [] },
+  { label: "Strangers", at: 3, colour: "--high", dash: [7, 4] },
+  { label: "Left", at: 4, colour: "--medium", dash: [2, 3] },
+];
+const points = parsed("trend").filter(([time]) => !Number.isNaN(Date.parse(time)));
+const frame = document.getElementById("trend-chart");
+let chart = null;
+
+/** A colour of the style sheet, as a canvas takes it, in the theme of the moment. */
+function colour(name) {
+  const probe = make("i", { class: "probe" });
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+function axis(more) {
+  const line = { stroke: colour("--line"), width: 1 };
+  return { stroke: colour("--soft"), font: "12px system-ui, sans-serif", grid: line, ticks: { ...line, size: 4 }, ...more };
+}
+
+function drawTrend() {
+  if (!frame || points.length < 2) return;
+  if (chart) chart.destroy();
+  const days = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+  const line = ({ label, colour: name, dash }) => ({
+    label, stroke: colour(name), width: 2, dash, points: { show: points.length < 40, size: 6, fill: colour("--card") },
+    value: (_, value) => (value === null ? "–" : numbers.format(value)),
+  });
+  chart = new uPlot({
+    width: frame.clientWidth,
+    height: 220,
+    cursor: { drag: { x: false, y: false } },
+    scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } },
+    axes: [
+      axis({ values: (_, splits) => splits.map((second) => days.format(second * 1000)), space: 90 }),
+      axis({ values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 56 }),
+    ],
+    series: [{ label: "Report of", value: (_, second) => (second === null ? "" : moments.format(second * 1000)) }, ...SERIES.map(line)],
+  }, [points.map(([time]) => Date.parse(time) / 1000), ...SERIES.map(({ at }) => points.map((point) => point[at]))], frame);
+}
+
+function watchTrend() {
+  if (!frame) return;
+  drawTrend();
+  new ResizeObserver(() => chart && frame.clientWidth && chart.setSize({ width: frame.clientWidth, height: 220 })).observe(frame);
+}
