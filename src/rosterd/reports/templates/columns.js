@@ -10,6 +10,7 @@ const textCell = (cell) => {
   return short === text ? make("span", {}, text) : make("span", { title: cut(text, 500) }, short);
 };
 const badgeCell = (cell) => badge(cell.getValue());
+const dayCell = (cell) => make("span", {}, timeElement(cell.getValue(), days));
 const timeCell = (cell) => make("span", {}, timeElement(cell.getValue()));
 const numberCell = (cell) => make("span", {}, numbers.format(cell.getValue()));
 
@@ -48,7 +49,7 @@ function choices(name, field) {
 function filterControl(title, options) {
   return (cell, onRendered, success) => {
     const label = { "aria-label": `Filter by ${title.toLowerCase()}`, class: "filter" };
-    const control = options ? make("select", label, make("option", { value: "" }, "All")) : make("input", { ...label, type: "search", placeholder: "Filter …" });
+    const control = options ? make("select", label, make("option", { value: "" }, "All")) : make("input", { ...label, type: "search" });
     for (const value of options || []) control.append(make("option", { value }, cut(value, 60)));
     control.value = cell.getValue() || "";
     control.addEventListener("input", () => success(control.value));
@@ -64,21 +65,21 @@ function column(name, title, field, { chosen = false, cell = textCell, ...more }
   return {
     title, field, formatter: cell, sorter: byRank(name, field), headerSortTristate: true,
     headerFilter: filterControl(title, options), headerFilterFunc: options ? equals : holds,
-    headerFilterLiveFilter: false, headerFilterEmptyCheck: (value) => !value, ...more,
+    headerFilterLiveFilter: false, headerFilterPlaceholder: "Filter", headerFilterEmptyCheck: (value) => !value, ...more,
   };
 }
 
 // `responsive` says which columns a narrow screen drops first; a person's page has everything.
 const COLUMNS = {
   grants: (name) => [
-    column(name, "Who", "name", { cell: personCell, minWidth: 150, widthGrow: 2, responsive: 0 }),
-    column(name, "E-mail", "email", { minWidth: 170, widthGrow: 2, responsive: 3 }),
+    column(name, "Who", "name", { cell: personCell, minWidth: 150, widthGrow: 3, responsive: 0 }),
+    column(name, "E-mail", "email", { minWidth: 180, widthGrow: 3, responsive: 3 }),
     column(name, "Place", "place", { minWidth: 150, widthGrow: 2, responsive: 2 }),
     column(name, "Kind", "kind", { chosen: true, width: 116, responsive: 5 }),
     column(name, "Level", "level", { chosen: true, width: 110, responsive: 4 }),
-    column(name, "Verdict", "verdict", { chosen: true, cell: badgeCell, width: 136, responsive: 0 }),
+    column(name, "Verdict", "verdict", { chosen: true, cell: badgeCell, width: 168, responsive: 0 }),
     column(name, "Via", "via", { minWidth: 110, responsive: 7 }),
-    column(name, "Since", "since", { cell: timeCell, width: 150, responsive: 6 }),
+    column(name, "Since", "since", { cell: dayCell, headerFilter: false, width: 118, responsive: 6 }),
   ],
   people: (name) => [
     column(name, "Name", "name", { cell: personCell, minWidth: 150, widthGrow: 2, responsive: 0 }),
@@ -94,7 +95,7 @@ const COLUMNS = {
     column(name, "Finding", "sentence", { cell: findingCell, minWidth: 180, widthGrow: 4, responsive: 0 }),
     column(name, "Next step", "step", { minWidth: 200, widthGrow: 3, responsive: 4 }),
     column(name, "Place", "place", { minWidth: 130, responsive: 5 }),
-    column(name, "First seen", "since", { cell: timeCell, width: 160, responsive: 3 }),
+    column(name, "First seen", "since", { cell: dayCell, headerFilter: false, width: 118, responsive: 3 }),
   ],
   leavers: (name) => [
     column(name, "Kind", "kind", { chosen: true, width: 110, responsive: 3 }),
@@ -102,13 +103,13 @@ const COLUMNS = {
     column(name, "Key", "key", { minWidth: 150, widthGrow: 2, responsive: 1 }),
     column(name, "E-mail", "email", { minWidth: 160, widthGrow: 2, responsive: 4 }),
     column(name, "Group", "group", { minWidth: 130, responsive: 5 }),
-    column(name, "Since", "since", { cell: timeCell, width: 160, responsive: 2 }),
+    column(name, "Since", "since", { cell: dayCell, headerFilter: false, width: 118, responsive: 2 }),
   ],
   sources: (name) => [
     column(name, "Kind", "kind", { chosen: true, width: 120, responsive: 2 }),
     column(name, "Name", "name", { minWidth: 150, widthGrow: 2, responsive: 0 }),
     column(name, "State", "state", { chosen: true, cell: badgeCell, width: 110, responsive: 0 }),
-    column(name, "Read", "time", { cell: timeCell, width: 160, responsive: 3 }),
+    column(name, "Read", "time", { cell: timeCell, headerFilter: false, width: 160, responsive: 3 }),
     column(name, "Entries", "entries", { cell: numberCell, sorter: (a, b) => a - b, hozAlign: "right", width: 110, responsive: 4 }),
     column(name, "Reason", "reason", { minWidth: 160, widthGrow: 3, responsive: 5 }),
   ],

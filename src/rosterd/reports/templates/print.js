@@ -23,10 +23,12 @@ function printed(name) {
   const head = make("tr", {}, ...columns.map(([title]) => make("th", { scope: "col" }, title)));
   const text = (row, field) => (field === "since" || field === "time" ? when(row[field]) : cut(row[field], 80));
   const body = rows.slice(0, MOST_PRINTED).map((row) => make("tr", {}, ...columns.map(([, field]) => make("td", {}, text(row, field)))));
-  const parts = [make("h3", {}, `${name[0].toUpperCase()}${name.slice(1)} (${numbers.format(rows.length)})`)];
+  const all = set(name).rows.length;
+  const count = rows.length < all ? `${numbers.format(rows.length)} of ${numbers.format(all)}, searched and filtered` : numbers.format(all);
+  const parts = [make("h3", {}, `${name[0].toUpperCase()}${name.slice(1)} (${count})`)];
   if (rows.length > MOST_PRINTED) parts.push(make("p", { class: "soft" }, `The first ${MOST_PRINTED}. All are in the file this was printed from, and in the CSV report.`));
   if (rows.length) parts.push(make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
-  else parts.push(make("p", { class: "soft" }, NOTHING[name]));
+  else parts.push(make("p", { class: "soft" }, nothing(name)));
   return make("section", {}, ...parts);
 }
 

@@ -15,6 +15,10 @@ const MOST_ROWS_IN_SIGHT = 14;
 
 let current = "";
 
+function nothing(name) {
+  return set(name).rows.length ? "Nothing matches the search and the filters." : NOTHING[name];
+}
+
 function build(name) {
   const found = set(name);
   const height = Math.min(found.rows.length, MOST_ROWS_IN_SIGHT) * ROW + 92;
@@ -28,7 +32,7 @@ function build(name) {
     responsiveLayout: "hide",
     nestedFieldSeparator: false,
     columnDefaults: { headerSortStartingDir: "asc" },
-    placeholder: () => make("p", { class: "nothing" }, found.rows.length ? "Nothing matches the search and the filters." : NOTHING[name]),
+    placeholder: () => make("p", { class: "nothing" }, nothing(name)),
   });
   found.table = table;
   found.built = new Promise((done) => table.on("tableBuilt", done)).then(() => {

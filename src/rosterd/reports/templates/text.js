@@ -5,6 +5,7 @@
 const CELL = 160; // characters of a value shown in a table; its own page shows it whole
 const locale = navigator.language || "en";
 const numbers = new Intl.NumberFormat("en");
+const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const collator = new Intl.Collator(locale, { numeric: true, sensitivity: "base" });
 const ASCII = /^[\x20-\x7e]*$/;
@@ -32,13 +33,13 @@ function plural(number, one, many) {
 }
 
 /** ISO 8601 in the reader's own words and zone; text that is no moment stays as it is. */
-function when(iso) {
+function when(iso, format = moments) {
   const date = /^\d{4}-\d\d-\d\dT/.test(iso) ? new Date(iso) : null;
-  return date && !Number.isNaN(date.getTime()) ? moments.format(date) : iso;
+  return date && !Number.isNaN(date.getTime()) ? format.format(date) : iso;
 }
 
-function timeElement(iso) {
-  const words = when(iso);
+function timeElement(iso, format = moments) {
+  const words = when(iso, format);
   return words === iso ? document.createTextNode(cut(iso, 40)) : make("time", { datetime: iso, title: iso }, words);
 }
 

@@ -3,9 +3,9 @@
 // How findings, strangers and grants of people who left have moved. Lines differ in dashes, not in colour alone.
 
 const SERIES = [
-  { label: "Findings", at: 5, colour: "--accent", dash: [] },
-  { label: "Strangers", at: 3, colour: "--high", dash: [7, 4] },
-  { label: "Left", at: 4, colour: "--medium", dash: [2, 3] },
+  { label: "Findings", at: 5, colour: "--accent", dash: [], border: "solid" },
+  { label: "Strangers", at: 3, colour: "--high", dash: [7, 4], border: "dashed" },
+  { label: "Left", at: 4, colour: "--medium", dash: [2, 3], border: "dotted" },
 ];
 const points = parsed("trend").filter(([time]) => !Number.isNaN(Date.parse(time)));
 const frame = document.getElementById("trend-chart");
@@ -29,7 +29,9 @@ function axis(more) {
 function drawTrend() {
   if (!frame || points.length < 2) return;
   if (chart) chart.destroy();
-  const days = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+  const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+  // While nothing is pointed at, the legend tells the last figures.
+  const last = (plot) => plot.cursor.idx == null && plot.setLegend({ idx: points.length - 1 });
   const line = ({ label, colour: name, dash }) => ({
     label, stroke: colour(name), width: 2, dash, points: { show: points.length < 40, size: 6, fill: colour("--card") },
     value: (_, value) => (value === null ? "–" : numbers.format(value)),
@@ -38,12 +40,14 @@ function drawTrend() {
     width: frame.clientWidth,
     height: 220,
     cursor: { drag: { x: false, y: false } },
+    legend: { markers: { width: 2, dash: (_, at) => SERIES[at - 1].border } },
+    hooks: { ready: [last], setCursor: [last] },
     scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } },
     axes: [
-      axis({ values: (_, splits) => splits.map((second) => days.format(second * 1000)), space: 90 }),
+      axis({ values: (_, splits) => splits.map((second) => short.format(second * 1000)), space: 90, size: 34 }),
       axis({ values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 56 }),
     ],
-    series: [{ label: "Report of", value: (_, second) => (second === null ? "" : moments.format(second * 1000)) }, ...SERIES.map(line)],
+    series: [{ label: "Report", value: (_, second) => (second === null ? "" : moments.format(second * 1000)) }, ...SERIES.map(line)],
   }, [points.map(([time]) => Date.parse(time) / 1000), ...SERIES.map(({ at }) => points.map((point) => point[at]))], frame);
 }
 
