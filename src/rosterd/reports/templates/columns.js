@@ -46,13 +46,16 @@ function choices(name, field) {
 }
 
 /** Native controls: every browser and screen reader knows them, and they cannot be handed HTML. */
-function filterControl(title, options) {
+function filterControl(name, title, options) {
   return (cell, onRendered, success) => {
     const label = { "aria-label": `Filter by ${title.toLowerCase()}`, class: "filter" };
     const control = options ? make("select", label, make("option", { value: "" }, "All")) : make("input", { ...label, type: "search" });
     for (const value of options || []) control.append(make("option", { value }, cut(value, 60)));
     control.value = cell.getValue() || "";
-    control.addEventListener("input", () => success(control.value));
+    control.addEventListener("input", () => {
+      success(control.value);
+      tell(name); // Tabulator's own event would make an object of every row
+    });
     return control;
   };
 }
@@ -64,7 +67,7 @@ function column(name, title, field, { chosen = false, cell = textCell, ...more }
   const options = chosen ? choices(name, field) : null;
   return {
     title, field, formatter: cell, sorter: byRank(name, field), headerSortTristate: true,
-    headerFilter: filterControl(title, options), headerFilterFunc: options ? equals : holds,
+    headerFilter: filterControl(name, title, options), headerFilterFunc: options ? equals : holds,
     headerFilterLiveFilter: false, headerFilterPlaceholder: "Filter", headerFilterEmptyCheck: (value) => !value, ...more,
   };
 }

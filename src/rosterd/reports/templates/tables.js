@@ -13,7 +13,10 @@ const NAMES = Object.keys(NOTHING);
 const ROW = 40; // pixels; the same for all, so that the place of any row is known without making it
 const MOST_ROWS_IN_SIGHT = 14;
 
+const REST = 60; // milliseconds without a keystroke
+
 let current = "";
+let others = 0;
 
 function nothing(name) {
   return set(name).rows.length ? "Nothing matches the search and the filters." : NOTHING[name];
@@ -37,8 +40,6 @@ function build(name) {
   found.table = table;
   found.built = new Promise((done) => table.on("tableBuilt", done)).then(() => {
     table.setFilter((row) => matched(name, row));
-    table.on("dataFiltered", (_, rows) => tell(name, rows.length));
-    tell(name, table.getDataCount("active"));
   });
   table.on("rowClick", openRow);
   document.getElementById(`table-${name}`).addEventListener("keydown", walk);
@@ -65,10 +66,11 @@ function walk(event) {
 }
 
 /** Says how many rows are left, in sight and to screen readers. */
-function tell(name, count) {
+function tell(name) {
   if (name !== current) return;
-  const all = set(name).rows.length;
-  const filtered = words.length > 0 || set(name).table.getHeaderFilters().length > 0;
+  const { rows, table } = set(name);
+  const [all, count] = [rows.length, table.getDataCount("active")];
+  const filtered = words.length > 0 || table.getHeaderFilters().length > 0;
   const line = filtered ? `${numbers.format(count)} of ${plural(all, ...NOUNS[name])}` : plural(all, ...NOUNS[name]);
   document.getElementById("result").textContent = line;
   document.getElementById("clear").hidden = !filtered;
@@ -81,6 +83,7 @@ function number(name, count) {
 /** Shows a table, and sets the filter of a column when one is named. Resolves when it can be used. */
 async function show(name, column = "", value = "") {
   current = name;
+  number(name, match(name));
   for (const other of NAMES) {
     const tab = document.getElementById(`tab-${other}`);
     tab.setAttribute("aria-selected", String(other === name));
@@ -96,14 +99,18 @@ async function show(name, column = "", value = "") {
   } else if (!fresh) {
     found.table.refreshFilter();
   }
+  tell(name);
 }
 
-/** Filters all sets by what is in the search box: the table in sight at once, the others as numbers on their tabs. */
+/** Filters the table in sight at once; the numbers on the other tabs follow when the keys rest. */
 function search(text) {
   setQuery(text);
   document.body.classList.toggle("searching", words.length > 0);
-  for (const name of NAMES) number(name, match(name));
+  number(current, match(current));
   if (set(current).table.initialized) set(current).table.refreshFilter();
+  tell(current);
+  clearTimeout(others);
+  others = setTimeout(() => NAMES.forEach((name) => number(name, match(name))), REST);
 }
 
 function clearAll() {
