@@ -60,13 +60,16 @@ function filterControl(name, title, options) {
   };
 }
 
+/** A button, so that a column is sorted by keyboard too; its click is heard by the head it stands in. */
+const headButton = (cell) => make("button", { type: "button", class: "sort" }, cell.getValue());
+
 const holds = (wanted, value) => fold(String(value)).includes(fold(wanted));
 const equals = (wanted, value) => String(value) === wanted;
 
 function column(name, title, field, { chosen = false, cell = textCell, ...more } = {}) {
   const options = chosen ? choices(name, field) : null;
   return {
-    title, field, formatter: cell, sorter: byRank(name, field), headerSortTristate: true,
+    title, field, titleFormatter: headButton, formatter: cell, sorter: byRank(name, field), headerSortTristate: true,
     headerFilter: filterControl(name, title, options), headerFilterFunc: options ? equals : holds,
     headerFilterLiveFilter: false, headerFilterPlaceholder: "Filter", headerFilterEmptyCheck: (value) => !value, ...more,
   };
