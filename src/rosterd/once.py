@@ -79,7 +79,7 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 wish.confirm,
                 wish.show,
                 elsewhere,
-                assemble.reports(settings, wish.clock),
+                assemble.open_reports(settings, wish.clock),
             )
             outcome = run_customer(job, tools)
             documents[job.name] = outcome.document

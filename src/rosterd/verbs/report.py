@@ -16,7 +16,7 @@ from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import chosen
 from rosterd.reporting import build
 from rosterd.settings import Settings
-from rosterd.verbs.common import Common, desk, saying
+from rosterd.verbs.common import Common, desk, paint, saying
 
 FORMS = ("text", "html", "csv", "json", "xlsx")
 
@@ -39,7 +39,7 @@ def report(common: Common, customers: Sequence[str], form: str, out: Path | None
         reports = [_made(settings, ledger, name, now) for name in names]
         if out is None:
             with saying() as stdout:
-                assemble.render(form, reports, stdout.buffer, terminal=stdout.isatty())
+                assemble.render(form, reports, stdout.buffer, paint())
         else:
             assemble.render_to(form, reports, out)
     return 0 if all(one.complete for one in reports) else 3
