@@ -101,6 +101,10 @@ def run_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str
     gone = document["people"]["gone"]
     if gone and document["outcome"] in ("done", "partial"):
         yield f"  {gone:,} left the directory and stay in Orbix until removed there: rosterd leavers --customer {name}"
+    reports = document.get("reports", [])
+    if reports:
+        best = next((path for path in reports if path.endswith(".html")), reports[0])
+        yield f"  access report: {safe(best)}"
 
 
 def _renames(document: dict[str, Any]) -> Iterator[str]:

@@ -118,7 +118,7 @@ _REMOVE = {
 
 def _of_grant(grant: Grant, powerful: bool, context: Context) -> Iterator[Finding]:
     about = (grant.kind, grant.place_id, grant.subject or grant.email.casefold())
-    level = f" as {grant.level}" if grant.level else ""
+    level = f" ({grant.level})" if grant.kind == PRINTER else f" as {grant.level}" if grant.level else ""
     at = {"person": grant.person, "place": grant.place}
     if grant.verdict == GONE:
         said = f"{_who(grant)} has left and still has access to {_where(grant)}{level}.", _REMOVE[grant.kind]

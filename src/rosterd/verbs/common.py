@@ -31,11 +31,11 @@ class Common(Protocol):
     def quiet(self) -> bool: ...
 
 
-def begin(common: Common, *, usual: int = 0) -> tuple[Loaded, Any]:
-    """Settings and log. `usual`: the verbosity without -v or -q. Raises SettingsError."""
+def begin(common: Common, *, usual: int = 0, warn: bool = True) -> tuple[Loaded, Any]:
+    """Settings and log. `usual`: the verbosity without -v or -q; `warn`: of odd settings. Raises SettingsError."""
     logger = log.configure(common.log_format, -1 if common.quiet else max(usual, common.verbosity))
     loaded = load(common.config, os.environ)
-    for warning in loaded.warnings:
+    for warning in loaded.warnings if warn else ():
         logger.warning("settings", warning=warning)
     return loaded, logger
 
@@ -43,7 +43,7 @@ def begin(common: Common, *, usual: int = 0) -> tuple[Loaded, Any]:
 @contextmanager
 def desk(common: Common) -> Iterator[tuple[Settings, SqliteLedger]]:
     """Settings and ledger, without the run lock."""
-    loaded, _ = begin(common)
+    loaded, _ = begin(common, warn=False)
     ledger, _ = assemble.open_ledger(loaded.settings, locked=False)
     try:
         yield loaded.settings, ledger
