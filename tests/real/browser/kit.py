@@ -59,7 +59,9 @@ class Opened:
 
     def rows(self, table: str) -> list[list[str]]:
         """The text of the cells in sight, row by row."""
-        cells = "rows => rows.map(row => [...row.querySelectorAll('.tabulator-cell')].map(c => c.textContent))"
+        cells = (
+            "rows => rows.map(row => [...row.querySelectorAll('.tabulator-cell')].map(c => c.textContent))"
+        )
         found: list[list[str]] = self.page.locator(f"#table-{table} .tabulator-row").evaluate_all(cells)
         return found
 
@@ -77,7 +79,11 @@ def opened(browser: Browser, report: AccessReport, path: Path, **options: Any) -
     """Writes the report and opens it in a context of its own; options are those of a browser's context."""
     with path.open("w", encoding="utf-8", newline="\n") as out:
         html.write(report, out)
-    defaults = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "timezone_id": "America/Sao_Paulo"}
+    defaults = {
+        "viewport": {"width": 1440, "height": 900},
+        "locale": "en-GB",
+        "timezone_id": "America/Sao_Paulo",
+    }
     page = browser.new_context(**{**defaults, **options}).new_page()
     result = Opened(page, path.as_uri())
     page.set_default_timeout(PATIENCE)

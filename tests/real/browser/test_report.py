@@ -44,7 +44,12 @@ def test_the_overview_says_whose_when_and_how_much(show: Show) -> None:
     figures = page.locator(".tile .figure").all_inner_texts()
     assert figures == ["243", "520", "7", "4"]
     headings = page.locator("main h2").all_inner_texts()
-    assert headings[4:] == ["What changed since the last report", "Findings", "Trend", "Everybody and everything"]
+    assert headings[4:] == [
+        "What changed since the last report",
+        "Findings",
+        "Trend",
+        "Everybody and everything",
+    ]
     assert page.locator(".banner").count() == 0
     severities = page.locator(".findings .severity").all_inner_texts()
     assert severities == ["high"] * 2 + ["medium"] * 3 + ["low"] * 2
@@ -91,7 +96,11 @@ def test_columns_sort_up_down_and_not(show: Show) -> None:
     before = opened.rows("grants")
     head.click()
     expect(opened.page.locator("#table-grants [aria-sort=ascending]")).to_have_count(1)
-    assert [cells[0] for cells in opened.rows("grants")][:3] == ["All engineers", "All engineers", "All engineers"]
+    assert [cells[0] for cells in opened.rows("grants")][:3] == [
+        "All engineers",
+        "All engineers",
+        "All engineers",
+    ]
     head.click()
     assert opened.rows("grants")[0][0] == "Unknown 432"
     head.click()
@@ -123,7 +132,9 @@ def test_a_click_on_a_row_opens_the_persons_whole_page(show: Show) -> None:
     opened = show(company.everyday())
     page = opened.page
     page.fill("#search", "bruno.13")
-    page.locator("#table-grants .tabulator-row", has_text="North Tower").locator(".tabulator-cell").nth(3).click()
+    page.locator("#table-grants .tabulator-row", has_text="North Tower").locator(".tabulator-cell").nth(
+        3
+    ).click()
     dialog = page.locator("dialog")
     expect(dialog.locator("h2")).to_have_text(company.name(13))
     expect(dialog.locator("h2")).to_be_focused()
@@ -202,7 +213,14 @@ def test_the_keyboard_alone_gets_everywhere(show: Show) -> None:
 
 def test_landmarks_and_names_for_a_screen_reader(show: Show) -> None:
     page = show(company.everyday()).page
-    for selector in ("header", "main", "footer", "[role=search]", "[role=tablist]", "#result[aria-live=polite]"):
+    for selector in (
+        "header",
+        "main",
+        "footer",
+        "[role=search]",
+        "[role=tablist]",
+        "#result[aria-live=polite]",
+    ):
         assert page.locator(selector).count() >= 1, selector
     assert page.locator("h1").count() == 1
     nameless = "es => es.filter(e => !(e.getAttribute('aria-label') || e.labels?.length || e.textContent.trim())).length"
@@ -238,7 +256,12 @@ def test_paper_gets_the_findings_in_full_and_the_tables_to_a_sensible_length(sho
     page = show(company.everyday()).page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    assert page.locator("#paper h3").all_inner_texts() == ["Grants (520)", "People (243)", "Leavers (1)", "Sources (6)"]
+    assert page.locator("#paper h3").all_inner_texts() == [
+        "Grants (520)",
+        "People (243)",
+        "Leavers (1)",
+        "Sources (6)",
+    ]
     assert page.locator("#paper tbody").first.locator("tr").count() == 300
     assert "The first 300." in page.locator("#paper").inner_text()
     assert page.locator(".findings > li:visible").count() == 7
