@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from tests.real.browser.kit import FLAGS, Opened, chromium, opened
 
 from rosterd.core.access import AccessReport
-from tests.real.browser.kit import FLAGS, Opened, chromium, opened
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rosterd.core.access import (
     AccessReport,
     Finding,
@@ -89,7 +91,8 @@ _OTHERS = (
     "{{ 7 * 7 }}", "{% for x in (1,) %}boom{% endfor %}", "{{ cycler.__init__.__globals__ }}", "{# note #}",
     "=cmd|' /C calc'!A0", "=HYPERLINK(\"//evil.example\")", "@SUM(1)", "+1+1", "-2+3",
     "__proto__", "constructor", "toString", "hasOwnProperty", "null", "undefined", "NaN", "[object Object]",
-    "\x00", "a\x00b", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x7f", "\x85", "\x9b31m", "\b\b\b", "\r\n\r\nSet-Cookie: a",
+    "\x00", "a\x00b", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x7f", "\x85", "\x9b31m", "\b\b\b",
+    "\r\n\r\nSet-Cookie: a",
     "\u202egnp.exe", "\u2066left\u2069", "\u200b\u200b", "\ufeff", "\u00ad", "\U000e0041", "\ue000", "\uffff",
     "\ud800", "\udfff\ud800", "e" + "\u0301" * 500, "\u0e47" * 80, "👩‍👩‍👧‍👦" * 40, "A" * 1_000_000, "<" * 3_000,
     " ", "", "\t\n\v\f", "../../etc/passwd", "C:\\con\\con", "%s%n%x", "' OR 1=1 --", "<![CDATA[", "<?php", "<%= 1 %>",
@@ -98,19 +101,20 @@ _OTHERS = (
 HOSTILE = tuple(element.format(call) for element in _ELEMENTS for call in _CALLS) + _OTHERS
 
 
-def hostile_report(customer: str = "acme", made: str = "2026-03-14T09:30:00Z") -> AccessReport:
+def hostile_report(
+    customer: str = "acme", made: str = "2026-03-14T09:30:00Z", texts: Sequence[str] = HOSTILE
+) -> AccessReport:
     """Every text in every field of every row: the same text throughout a row, so that rows and pages meet."""
     return AccessReport(
         customer,
         customer,
         made,
         False,
-        [PlaceState(t, t, t, state, t, t, 1, False) for t in HOSTILE for state in ("stale", "whole", t)],
-        [PersonRow(t, t, (t, t), t, t, (t, t), t) for t in HOSTILE],
-        [Grant(t, t, t, t, t, t, t, t, t, person, t, t, t) for t in HOSTILE for person in (t, "")],
-        [Finding(t, t, t, t, t, t, t, t) for t in HOSTILE],
-        [LeaverRow("person", t, t, t, t, t) for t in HOSTILE]
-        + [LeaverRow(t, t, t, t, t, t) for t in HOSTILE],
-        [ReportChange(t, t, t, t, t) for t in HOSTILE],
-        [TrendPoint(t, 1, 2, 3, 4, 5) for t in HOSTILE] + [TrendPoint("2026-03-13T09:30:00Z", 1, 2, 3, 4, 5)],
+        [PlaceState(t, t, t, state, t, t, 1, False) for t in texts for state in ("stale", "whole", t)],
+        [PersonRow(t, t, (t, t), t, t, (t, t), t) for t in texts],
+        [Grant(t, t, t, t, t, t, t, t, t, person, t, t, t) for t in texts for person in (t, "")],
+        [Finding(t, t, t, t, t, t, t, t) for t in texts],
+        [LeaverRow("person", t, t, t, t, t) for t in texts] + [LeaverRow(t, t, t, t, t, t) for t in texts],
+        [ReportChange(t, t, t, t, t) for t in texts],
+        [TrendPoint(t, 1, 2, 3, 4, 5) for t in texts] + [TrendPoint("2026-03-13T09:30:00Z", 1, 2, 3, 4, 5)],
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.real.browser import company
 from tests.real.browser.kit import Opened, pictures
 
