@@ -75,9 +75,20 @@ def grant(number: int, people: int) -> Grant:
     if number % 97 == 5:
         subject = f"X{number}"
         return Grant(
-            kind, place, place_id, subject, f"Guest {number}", f"guest{number}@elsewhere.example",
-            level, "", since, "", STRANGER, "", key(who) if number % 2 else "",
-        )  # fmt: skip
+            kind,
+            place,
+            place_id,
+            subject,
+            f"Guest {number}",
+            f"guest{number}@elsewhere.example",
+            level,
+            "",
+            since,
+            "",
+            STRANGER,
+            "",
+            key(who) if number % 2 else "",
+        )
     if number % 193 == 9:
         return Grant(kind, place, place_id, "", "All engineers", "", level, "", since, "", SERVICE, "", "")
     if number % 211 == 10:
@@ -128,31 +139,107 @@ def findings() -> list[Finding]:
 
     gone, off = name(13), name(7)
     return [
-        one(1, "high", f"{gone} left the company and still has Manage access to the twin Headquarters.", "Remove them in Tandem under Facility, Users.", key(13), "Headquarters"),
-        one(2, "high", "Plant Viewer has one owner, who left the company.", "Make somebody else an owner before the account is closed.", key(63), "Plant Viewer"),
-        one(3, "medium", "guest102@elsewhere.example has access to Headquarters and is not in the directory.", "Ask who invited them; remove them, or add their domain to the partners.", "", "Headquarters"),
-        one(4, "medium", f"The account of {off} is disabled, but has access to 2 places.", "Remove the access, or enable the account.", key(7), "North Tower"),
-        one(5, "medium", "3 people manage Drawing Index without being in the group Print-Owners.", "Lower their level, or add them to the group.", "", "Drawing Index"),
-        one(6, "low", "The registration code for Workshop printer 874 was never handed out to João Jardim 9.", "Show it with rosterd codes and hand it out.", key(9), "Workshop printer 874"),
-        one(7, "low", "Unknown 221 has no e-mail address to check.", "Look the name up in the application.", "", "Drawing Index"),
-    ]  # fmt: skip
+        one(
+            1,
+            "high",
+            f"{gone} left the company and still has Manage access to the twin Headquarters.",
+            "Remove them in Tandem under Facility, Users.",
+            key(13),
+            "Headquarters",
+        ),
+        one(
+            2,
+            "high",
+            "Plant Viewer has one owner, who left the company.",
+            "Make somebody else an owner before the account is closed.",
+            key(63),
+            "Plant Viewer",
+        ),
+        one(
+            3,
+            "medium",
+            "guest102@elsewhere.example has access to Headquarters and is not in the directory.",
+            "Ask who invited them; remove them, or add their domain to the partners.",
+            "",
+            "Headquarters",
+        ),
+        one(
+            4,
+            "medium",
+            f"The account of {off} is disabled, but has access to 2 places.",
+            "Remove the access, or enable the account.",
+            key(7),
+            "North Tower",
+        ),
+        one(
+            5,
+            "medium",
+            "3 people manage Drawing Index without being in the group Print-Owners.",
+            "Lower their level, or add them to the group.",
+            "",
+            "Drawing Index",
+        ),
+        one(
+            6,
+            "low",
+            "The registration code for Workshop printer 874 was never handed out to João Jardim 9.",
+            "Show it with rosterd codes and hand it out.",
+            key(9),
+            "Workshop printer 874",
+        ),
+        one(
+            7,
+            "low",
+            "Unknown 221 has no e-mail address to check.",
+            "Look the name up in the application.",
+            "",
+            "Drawing Index",
+        ),
+    ]
 
 
 def trend(number: int = 14) -> list[TrendPoint]:
     strangers = [9, 9, 11, 12, 12, 10, 8, 8, 7, 9, 9, 6, 5, 5]
     return [
-        TrendPoint(f"2026-02-{day + 13:02d}T09:30:00Z", 230 + day, 480 + 3 * day, strangers[day % 14], 4 + day % 3, 15 - day // 2)
+        TrendPoint(
+            f"2026-02-{day + 13:02d}T09:30:00Z",
+            230 + day,
+            480 + 3 * day,
+            strangers[day % 14],
+            4 + day % 3,
+            15 - day // 2,
+        )
         for day in range(number)
-    ]  # fmt: skip
+    ]
 
 
 def changes() -> list[ReportChange]:
     return [
-        ReportChange("added", "grant", "Guest 102 (guest102@elsewhere.example) was given Read access to Headquarters.", "", "Headquarters"),
-        ReportChange("added", "finding", f"{name(13)} left the company and still has Manage access to Headquarters.", key(13), "Headquarters"),
-        ReportChange("changed", "grant", f"{name(40)} went from Read to ReadWrite in Plant Viewer.", key(40), "Plant Viewer"),
-        ReportChange("removed", "grant", f"{name(55)} no longer has access to North Tower.", key(55), "North Tower"),
-    ]  # fmt: skip
+        ReportChange(
+            "added",
+            "grant",
+            "Guest 102 (guest102@elsewhere.example) was given Read access to Headquarters.",
+            "",
+            "Headquarters",
+        ),
+        ReportChange(
+            "added",
+            "finding",
+            f"{name(13)} left the company and still has Manage access to Headquarters.",
+            key(13),
+            "Headquarters",
+        ),
+        ReportChange(
+            "changed",
+            "grant",
+            f"{name(40)} went from Read to ReadWrite in Plant Viewer.",
+            key(40),
+            "Plant Viewer",
+        ),
+        ReportChange(
+            "removed", "grant", f"{name(55)} no longer has access to North Tower.", key(55), "North Tower"
+        ),
+    ]
 
 
 def sources(*, whole: bool) -> list[PlaceState]:

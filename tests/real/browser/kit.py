@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 from rosterd.core.access import AccessReport
 from rosterd.reports import html
@@ -51,6 +51,11 @@ class Opened:
     trouble: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def dismiss(self, dialog: Dialog) -> None:
+        """A dialog is nothing of ours."""
+        self.trouble.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     def is_clean(self) -> None:
         """No script of somebody else's ran, none of ours failed, and nothing was asked of any network."""
         assert self.page.evaluate("[window.hit, window.violations]") == [0, []]
@@ -90,7 +95,7 @@ def opened(browser: Browser, report: AccessReport, path: Path, **options: Any) -
     page.add_init_script(_WATCH)
     page.on("console", lambda message: result.trouble.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: result.trouble.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (result.trouble.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("dialog", result.dismiss)
     page.on("request", lambda request: result.requests.append(request.url))
     page.goto(result.address)
     page.wait_for_selector("html[data-ready]", timeout=PATIENCE)

@@ -140,7 +140,10 @@ function prepare() {
   const idle = globalThis.requestIdleCallback || ((work) => setTimeout(work, 50));
   const waiting = [...NAMES];
   const next = () => {
-    if (waiting.length === 0) return;
+    if (waiting.length === 0) {
+      document.documentElement.dataset.searchable = "yes";
+      return;
+    }
     haystack(waiting.shift());
     idle(next);
   };

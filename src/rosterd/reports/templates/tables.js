@@ -31,6 +31,7 @@ function build(name) {
     index: "i",
     height: `min(${Math.max(height, 240)}px, 76vh)`,
     rowHeight: ROW,
+    renderVerticalBuffer: 6 * ROW,
     layout: "fitColumns",
     responsiveLayout: "hide",
     nestedFieldSeparator: false,
