@@ -225,6 +225,15 @@ _EXPIRES = {
 }
 
 
+# What a controller registers for itself when its other services run: the name under which Kerberos knows it.
+SERVICE = f"""\
+dn: CN=DC1,OU=Domain Controllers,{BASE}
+changetype: modify
+add: servicePrincipalName
+servicePrincipalName: ldap/{HOST}
+"""
+
+
 def human_dn(human: Human) -> str:
     return f"CN={acme.escaped(human.cn)},{PEOPLE}"
 

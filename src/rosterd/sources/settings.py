@@ -34,6 +34,16 @@ from rosterd.sources.values import (
     no_repetition,
 )
 
+__all__ = [
+    "CsvGroupsSettings",
+    "CsvSettings",
+    "LdapGroupsSettings",
+    "LdapPeopleSettings",
+    "LdapSettings",
+    "PeopleSettings",
+    "SourceSettings",
+]
+
 # CSV
 
 

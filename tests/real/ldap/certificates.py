@@ -71,6 +71,15 @@ def make(folder: Path, kind: str = "good", names: str = "DNS:localhost,IP:127.0.
     return Tls(folder / "cert.pem", folder / "key.pem", folder / "ca.pem")
 
 
+def client(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate with its key for somebody whom the authority of a folder vouches for."""
+    request, signed = f"{name}.csr", f"{name}.pem"
+    _openssl(folder, "req", "-new", *_KEY, "-keyout", f"{name}.key", "-out", request, *_name(name))
+    authority = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30")
+    _openssl(folder, "x509", "-req", "-in", request, *authority, "-out", signed)
+    return folder / signed, folder / f"{name}.key"
+
+
 def _authority(folder: Path, name: str) -> None:
     _openssl(
         folder,

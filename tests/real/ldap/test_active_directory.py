@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 from tests.cli.kit import Result, clean
-from tests.fakeldap import message, result
 from tests.real import acme, samba
 from tests.real.acme import Acme, Unit, plain
 from tests.real.dns import naming
 from tests.real.ldap import certificates
 from tests.real.ldap.runs_kit import Site, discreet, opened
 from tests.real.relay import Relay, relaying
-from tests.real.samba import BASE, HOST, NETBIOS, PASSWORD, Samba
-from tests.real.slapd import Tls
+from tests.real.samba import BASE, HOST, NETBIOS, Samba
+from tests.real.slapd import PASSWORD, Tls
 
 CONTACTS = max(0, acme.HUGE - acme.PEOPLE)
 PRIMARY = [plain(n) for n in range(60, 70)]
@@ -59,6 +58,7 @@ def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Domain]:
     samba.load(folder / "dc", samba.entries(held, CONTACTS), "Print-Primary", PRIMARY)
     with samba.running(folder / "dc", tls) as server:
         server.modify(samba.links(held))
+        server.modify(samba.SERVICE)
         everyone = f"dn: {samba.group_dn('Print-Everyone')}\n"
         server.modify(
             f"{everyone}changetype: add\nobjectClass: group\nmember: CN=Domain Users,CN=Users,{BASE}\n"
@@ -201,11 +201,6 @@ def cut(message_: bytes, entries: int) -> bytes | None:
     return None if entries > 1_300 else message_
 
 
-def limited(message_: bytes, _entries: int) -> bytes:
-    """The second page's answer becomes adminLimitExceeded."""
-    return message_
-
-
 def without_ranges(message_: bytes, _entries: int) -> bytes:
     """A lie: the rest of a range is named as if it were something else."""
     return message_.replace(b"member;range=1500-", b"memberx;range=1500-"[: len(b"member;range=1500-")])
@@ -250,9 +245,12 @@ def test_servers_found_by_name_and_verified(domain: Domain, tmp_path: Path) -> N
     assert sorted(site.users()) == everybody(domain)
 
 
-def _kerberos() -> dict[str, str]:
+def _kerberos(folder: Path) -> dict[str, str]:
     """What a process needs in order to import gssapi: nothing, or the way to Debian's, or it is not here."""
-    for path in ({}, {"PYTHONPATH": "/usr/lib/python3/dist-packages"}):
+    folder.mkdir()
+    for name in ("gssapi", "decorator.py"):
+        (folder / name).symlink_to(Path("/usr/lib/python3/dist-packages") / name)
+    for path in ({}, {"PYTHONPATH": str(folder)}):
         test = [sys.executable, "-c", "import gssapi"]
         if subprocess.run(test, env={**os.environ, **path}, capture_output=True, check=False).returncode == 0:
             return path
@@ -261,7 +259,7 @@ def _kerberos() -> dict[str, str]:
 
 def test_kerberos_with_a_keytab(domain: Domain, tmp_path: Path) -> None:
     """A ticket from the domain's own KDC, for a server found by name, over TLS."""
-    path = _kerberos()
+    path = _kerberos(tmp_path / "modules")
     keytab = tmp_path / "reader.keytab"
     samba.export_keytab(domain.server.folder, keytab, "reader@ACME.EXAMPLE")
     settings = tmp_path / "krb5.conf"
@@ -287,6 +285,3 @@ def _findings(done: Result) -> dict[str, Any]:
         one for one in discreet(clean(done)).document["findings"] if one["what"] == "acme: source hq"
     )
     return found
-
-
-__all__ = ["message", "result"]

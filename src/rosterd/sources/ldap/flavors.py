@@ -45,7 +45,7 @@ def _active_directory(values: Sequence[list[bytes]], now: float) -> bool:
     if control and _whole(control[0]) & 2:
         return True
     over = _whole(expires[0]) if expires else 0
-    return 0 < over < _FILETIME_NEVER and (over - _FILETIME_1970) / _FILETIME_SECOND <= now
+    return 0 < over < _FILETIME_NEVER and over <= _FILETIME_1970 + int(now * _FILETIME_SECOND)
 
 
 def _whole(value: bytes) -> int:

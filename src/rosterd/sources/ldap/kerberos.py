@@ -20,11 +20,12 @@ _HINT = "check `principal`, `keytab`, both clocks, and that the KDC knows ldap/H
 
 def sign_in(connection: Any, settings: LdapSettings) -> None:
     """Binds an ldap3 connection. Raises SourceError; a refusal of the directory's is left in its result."""
-    # An extra, for it is built against the system's Kerberos.
-    if find_spec("gssapi") is None:
+    # An extra, for gssapi is built against the system's Kerberos.
+    missing = [name for name in ("gssapi", "cryptography") if find_spec(name) is None]
+    if missing:
         raise SourceError(
-            'bind = "kerberos" needs the package gssapi',
-            hint="pip install 'rosterd[kerberos]' (needs libkrb5)",
+            f'bind = "kerberos" needs the package {missing[0]}',
+            hint="pip install 'rosterd[kerberos]' (gssapi is built against libkrb5)",
         )
     gssapi: Any = import_module("gssapi")
     try:
