@@ -68,7 +68,7 @@ def level(value: object) -> str:
 
 def said(reply: Reply, *secrets: str) -> str:
     """The server's own words in an error, as ": words", or "" where it says nothing. Secrets are blotted out."""
-    words = _in_json(reply.body) or _in_headers(reply) or _in_text(reply)
+    words = _in_json(reply.body) or _in_text(reply) or _in_headers(reply)
     return f": {blotted(words, *secrets)}" if words else ""
 
 
