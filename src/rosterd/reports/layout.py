@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from unicodedata import category, east_asian_width
 
@@ -28,13 +27,7 @@ def cut(text: str, width: int) -> str:
     """The text in so many columns at most; what is left out shows as an ellipsis."""
     if width_of(text) <= width:
         return text
-    kept, room = [], width - 1
-    for char in text:
-        room -= width_of(char)
-        if room < 0:
-            break
-        kept.append(char)
-    return "".join(kept) + "…"
+    return _fitting(text, width - 1) + "…"
 
 
 def clean(text: str, longest: int) -> str:
@@ -51,7 +44,7 @@ def table(rows: Sequence[Sequence[str]], width: int, paint: Line, indent: str = 
         for text, room in zip(row, widths, strict=True):
             text = cut(text, room)
             parts.append(text + " " * (room - width_of(text)))
-        yield paint(number, (indent + (" " * GAP).join(parts)).rstrip())
+        yield paint(number, cut((indent + (" " * GAP).join(parts)).rstrip(), width))
 
 
 def _fitted(widths: list[int], room: int) -> list[int]:
@@ -66,7 +59,27 @@ def _fitted(widths: list[int], room: int) -> list[int]:
 
 
 def wrapped(text: str, width: int, first: str, rest: str) -> Iterator[str]:
-    """A sentence over as many lines as it needs."""
-    yield from textwrap.wrap(
-        text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-    ) or [first.rstrip()]
+    """A sentence over as many lines as it needs; `first` and `rest` begin them. Words too long are broken."""
+    line, room = first, width - width_of(first)
+    empty = True
+    for word in text.split(" "):
+        while True:
+            needed = width_of(word) + (not empty)
+            if needed <= room:
+                line, room, empty = f"{line}{'' if empty else ' '}{word}", room - needed, False
+                break
+            if empty:
+                part = _fitting(word, room)
+                line, word = line + part, word[len(part) :]
+            yield line.rstrip()
+            line, room, empty = rest, width - width_of(rest), True
+    yield line.rstrip()
+
+
+def _fitting(text: str, room: int) -> str:
+    """As much of the text as fits, one character at least."""
+    for number, char in enumerate(text):
+        room -= width_of(char)
+        if room < 0:
+            return text[: max(number, 1)]
+    return text

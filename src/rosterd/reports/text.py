@@ -45,13 +45,14 @@ def write_all(
     before = b""
     for report in reports:
         out.write(before)
-        for line in lines(report, max(width, NARROWEST), paint):
+        for line in lines(report, width, paint):
             out.write(line.encode() + b"\n")
         before = b"\n"
 
 
 def lines(report: AccessReport, width: int = WIDTH, paint: Paint = _PLAIN) -> Iterator[str]:
     """The report line by line; `people` and `grants` are read once each."""
+    width = max(width, NARROWEST)
     access = _counted(report.grants)
     yield from _head(report, width, paint)
     yield from _changes(report, width, paint)
@@ -66,7 +67,7 @@ def _head(report: AccessReport, width: int, paint: Paint) -> Iterator[str]:
     yield paint.bold(_clean(f"Access report: {report.customer}")) + paint.dim(
         f", {_clean(report.client)} in Orbix"
     )
-    yield paint.dim(f"made {moment_text(report.made)}")
+    yield paint.dim(f"made {_moment(report.made)}")
     for place in report.sources:
         if place.state == "whole" and place.consistent:
             continue
@@ -74,7 +75,7 @@ def _head(report: AccessReport, width: int, paint: Paint) -> Iterator[str]:
         if place.state == "whole":
             what = "changed while it was read"
         elif place.state == "stale":
-            what = f"could not be read, shown as of {moment_text(place.time)}"
+            what = f"could not be read, shown as of {_moment(place.time)}"
         else:
             what = "has never been read"
         why = f": {_clean(place.reason)}" if place.reason else ""
@@ -104,7 +105,7 @@ def _findings(report: AccessReport, width: int, paint: Paint) -> Iterator[str]:
         colour: Colour = colours.get(finding.severity, paint.dim)
         yield f"  {colour(severity)}  {first[len(room) :]}"
         yield from rest
-        seen = f" (since {moment_text(finding.first_seen)})" if finding.first_seen else ""
+        seen = f" (since {_moment(finding.first_seen)})" if finding.first_seen else ""
         yield from map(paint.dim, wrapped(_clean(finding.next_step) + seen, width, f"{room}→ ", f"{room}  "))
     yield from _more(len(report.findings), paint)
 
@@ -115,9 +116,9 @@ def _urgency(finding: Finding) -> int:
 
 
 def _leavers(report: AccessReport, width: int, paint: Paint) -> Iterator[str]:
-    yield from _title("To be removed in the Orbix portal by hand", len(report.leavers), paint)
+    yield from _title("To be removed in Orbix by hand", len(report.leavers), paint)
     header = ("kind", "key", "name", "e-mail", "group", "since")
-    rows = [(*row[:5], moment_text(row.since)) for row in report.leavers[:LISTED]]
+    rows = [(*row[:5], _moment(row.since)) for row in report.leavers[:LISTED]]
     yield from _table(header, rows, width, paint)
     yield from _more(len(report.leavers), paint)
 
@@ -169,7 +170,7 @@ def _people(report: AccessReport, width: int, paint: Paint) -> Iterator[str]:
             total += 1
             if len(odd) < LISTED:
                 odd.append((person.key, person.name, person.directory, person.orbix, person.note))
-    yield from _title("People by their state in the directory and in Orbix", states.total(), paint)
+    yield from _title("People by state", states.total(), paint)
     rows = [(state, f"{count:,}") for state, count in states.most_common(LISTED)]
     yield from _table(("directory / Orbix", "people"), rows, width, paint)
     if total:
@@ -192,6 +193,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int, pai
 def _more(count: int, paint: Paint) -> Iterator[str]:
     if count > LISTED:
         yield paint.dim(f"  … and {count - LISTED:,} more: the other formats list them")
+
+
+def _moment(text: str) -> str:
+    return _clean(moment_text(text))
 
 
 _clean = partial(clean, longest=_LONGEST)

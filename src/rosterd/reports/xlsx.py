@@ -19,7 +19,7 @@ from rosterd.errors import ReportError
 from rosterd.reports.cells import cells
 from rosterd.reports.shown import moment
 from rosterd.reports.xlsx_book import LONGEST_SHEET, shell
-from rosterd.reports.xlsx_tables import Table, tables
+from rosterd.reports.xlsx_tables import tables
 
 _PIECE = 500  # rows that go out together
 _LEVEL = 3  # of compression: twice as quick as the usual 6, a tenth larger
@@ -28,22 +28,22 @@ _ROWS_GO_HERE = b"</sheetData>"
 _CODED = re.compile("(?=_x[0-9A-Fa-f]{4}_)")  # what spreadsheets would read as a character's number
 
 
-def write(report: AccessReport, out: IO[bytes]) -> None:
-    """Writes the workbook. The same report gives the same bytes.
+def write(report: AccessReport, out: IO[bytes], longest: int = LONGEST_SHEET) -> None:
+    """Writes the workbook, at most `longest` rows to a sheet. The same report gives the same bytes.
 
     Raises what `out` and the report's own rows raise, and ReportError when the rows grew while they were written.
     """
     made = moment(report.made) or datetime(1980, 1, 1, tzinfo=UTC)
     todo = tables(report)
     packed = BytesIO()
-    bulk = shell(report, todo, made, packed)
+    bulk = shell(report, todo, made, longest, packed)
     with ZipFile(packed) as book, ZipFile(out, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as into:
         for name in book.namelist():
             entry = ZipInfo(name, made.astimezone(UTC).timetuple()[:6])
             entry.compress_type = ZIP_DEFLATED
             with into.open(entry, "w") as part:
                 if name in bulk:
-                    _fill(book.read(name), bulk[name], part)
+                    _fill(book.read(name), islice(bulk[name].rows, longest), part)
                 else:
                     part.write(book.read(name))
     for table in todo:
@@ -51,11 +51,11 @@ def write(report: AccessReport, out: IO[bytes]) -> None:
             raise ReportError(f"there are more {table.name.lower()} than were counted", hint="write it again")
 
 
-def _fill(sheet: bytes, table: Table, part: IO[bytes]) -> None:
-    """Writes a sheet of the shell with the next rows of a table, as many as a sheet takes."""
+def _fill(sheet: bytes, rows: Iterable[tuple[str, ...]], part: IO[bytes]) -> None:
+    """Writes a sheet of the shell with rows below its header."""
     head, tail = _DIMENSION.sub(b"", sheet).split(_ROWS_GO_HERE)
     part.write(head)
-    lines = _lines(islice(table.rows, LONGEST_SHEET))
+    lines = _lines(rows)
     while piece := "".join(islice(lines, _PIECE)):
         part.write(piece.encode())
     part.write(_ROWS_GO_HERE + tail)

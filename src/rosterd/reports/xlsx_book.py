@@ -33,7 +33,7 @@ Line = Sequence[str | int]
 
 
 def shell(
-    report: AccessReport, tables: Sequence[Table], made: datetime, out: IO[bytes]
+    report: AccessReport, tables: Sequence[Table], made: datetime, longest: int, out: IO[bytes]
 ) -> Mapping[str, Table]:
     """Writes the workbook; gives the parts of the package that wait for rows, each with its table."""
     waiting: dict[str, Table] = {}
@@ -48,17 +48,17 @@ def shell(
         formats["bold"] = book.add_format({"bold": True})
         _summary(book.add_worksheet("Summary"), report, formats)
         for table in tables:
-            for name, count in _sheets(table):
+            for name, count in _sheets(table, longest):
                 _headers(book.add_worksheet(name), table.columns, count, formats)
                 waiting[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = table
     return waiting
 
 
-def _sheets(table: Table) -> Iterator[tuple[str, int]]:
+def _sheets(table: Table, longest: int) -> Iterator[tuple[str, int]]:
     """The names of the sheets that a table needs, and how many rows each holds."""
-    yield table.name, min(table.count, LONGEST_SHEET)
-    for number, start in enumerate(range(LONGEST_SHEET, table.count, LONGEST_SHEET), 2):
-        yield f"{table.name} {number}", min(table.count - start, LONGEST_SHEET)
+    yield table.name, min(table.count, longest)
+    for number, start in enumerate(range(longest, table.count, longest), 2):
+        yield f"{table.name} {number}", min(table.count - start, longest)
 
 
 def _headers(sheet: Any, columns: Sequence[Column], count: int, formats: Mapping[str, Any]) -> None:
