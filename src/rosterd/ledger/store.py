@@ -192,6 +192,15 @@ def inspect(path: Path, version: int = VERSION) -> int:
     return found
 
 
+def is_ledger(path: Path) -> bool:
+    """Whether a file says of itself that it is a ledger, of whatever version and target."""
+    try:
+        with path.open("rb") as file:
+            return int.from_bytes(file.read(72)[68:]) == APPLICATION_ID
+    except OSError:
+        return False
+
+
 def _known(path: Path, found: int, version: int) -> int:
     """The version found, when it is one that this rosterd knows."""
     if not 1 <= found <= version:

@@ -6,12 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from rosterd import assemble, log
-from rosterd.errors import RosterdError
+from rosterd.errors import RosterdError, SettingsError
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import chosen
 from rosterd.settings import Loaded, Settings, load
@@ -97,3 +97,24 @@ def say_json(document: object) -> None:
     with saying() as stdout:
         json.dump(document, stdout, ensure_ascii=False, indent=2 if stdout.isatty() else None)
         stdout.write("\n")
+
+
+@contextmanager
+def written(out: Path) -> Iterator[TextIO]:
+    """A file for a result, readable by owner and group (it names people); replaced whole or not at all.
+
+    Raises SettingsError when it cannot be written.
+    """
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        draft.touch(0o640)
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        draft.replace(out)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot be written: {error.strerror}", where=str(out), hint="name a file in a directory of yours"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
