@@ -23,6 +23,12 @@ from rosterd.settings import Settings
 COMMON = (1, 8, 9)  # codes that every other customer of the tenant would meet as well
 
 
+class _Defect(RosterdError):
+    def __init__(self, name: str) -> None:
+        hint = "please report it with what the log says; other customers went on"
+        super().__init__(f"an unexpected error, {name}", hint=hint)
+
+
 @dataclass
 class Wish:
     """How a run was asked for. The callbacks belong to whoever shows the run."""
@@ -41,7 +47,7 @@ class Wish:
 def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
     """Runs the customers one after the other and gives the run document; its `exit_code` is the worst.
 
-    Raises SettingsError only: whatever else stops a run is in the document.
+    Raises SettingsError only: whatever else stops a run is in the document, a defect (exit code 1) included.
     """
     names = chosen(settings, wish.customers)
     stop = Halt(wish.stop)
@@ -81,7 +87,12 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 elsewhere,
                 assemble.open_reports(settings, wish.clock),
             )
-            outcome = run_customer(job, tools)
+            try:
+                outcome = run_customer(job, tools)
+            except Exception as error:  # a defect that one customer's data found is not the others' trouble
+                log.exception("defect", customer=job.name)
+                documents[job.name] = _untouched(_Defect(type(error).__name__))
+                continue
             documents[job.name] = outcome.document
             for notice in ledger.notices:
                 log.warning("ledger", notice=notice)

@@ -17,7 +17,7 @@ from rosterd.errors import SettingsError, worst
 from rosterd.once import Wish, chosen, run_once
 from rosterd.options import complain
 from rosterd.verbs.common import Common, Unsaid, begin, paint, say, say_json
-from rosterd.verbs.progress import progress
+from rosterd.verbs.progress import Progress, progress
 
 
 def run(
@@ -30,7 +30,9 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with progress(wanted=not common.quiet) as tell:
-        wish = Wish(customers, only=only, stop=stop, progress=tell, confirm=_confirm(yes, json))
+        wish = Wish(
+            customers, only=only, stop=stop, progress=tell, confirm=_confirm(tell, yes=yes, json=json)
+        )
         document = run_once(loaded.settings, wish, logger)
     return report(document, json=json)
 
@@ -57,7 +59,7 @@ def _report(document: dict[str, Any], *, json: bool) -> None:
         say([f"exit code {document['exit_code']}"])
 
 
-def _confirm(yes: bool, json: bool) -> Any:
+def _confirm(progress: Progress, *, yes: bool, json: bool) -> Any:
     """Decides about a first delivery: `--yes`, or the answer at the terminal."""
 
     def decide(name: str, plan: Plan, verdict: Verdict) -> bool:
@@ -67,16 +69,23 @@ def _confirm(yes: bool, json: bool) -> Any:
             return True
         if json or not (sys.stdin.isatty() and sys.stderr.isatty()) or len(verdict.reasons) > 1:
             return False
-        people, groups, seats = (plan.tallies[kind].unsent for kind in (PERSON, GROUP, SEAT))
-        sys.stderr.write(
-            f"{name}: nothing was ever delivered for this customer, and a delivery cannot be taken back.\n"
-            f"  It would create {people:,} people, {groups:,} groupings and {seats:,} seats.\n"
-            f"  Look closer with: rosterd plan --customer {name}\n  Deliver now? Type yes: "
-        )
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() == "yes"
+        with progress.away():
+            return _asked(name, plan)
 
     return decide
+
+
+def _asked(name: str, plan: Plan) -> bool:
+    """Whether somebody at the terminal lets a first delivery go."""
+    people, groups, seats = (plan.tallies[kind].unsent for kind in (PERSON, GROUP, SEAT))
+    sys.stderr.write(
+        f"{name}: nothing was ever delivered for this customer, and a delivery cannot be taken back.\n"
+        f"  It would create {people:,} {'person' if people == 1 else 'people'},"
+        f" {words.plural(groups, 'grouping')} and {words.plural(seats, 'seat')}.\n"
+        f"  Look closer with: rosterd plan --customer {name}\n  Deliver now? Type yes: "
+    )
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() == "yes"
 
 
 def _serve(common: Common, customers: Sequence[str], only: Sequence[str], *, yes: bool, json: bool) -> int:
