@@ -90,7 +90,13 @@ def _slice(
             plan.problem("refused", SEAT, seat[0], change.shown, refusal[1], "")
         else:
             changes.append(change)
-    lost = [row for row in left if decide(None, row[2]) == GONE and not terms.holds_back(row[1])]
+    lost = [
+        row
+        for row in left
+        if decide(None, row[2]) == GONE
+        and not terms.holds_back(row[1])
+        and row[0].partition(NUL)[0] not in plan.unsure
+    ]
     lost_keys = {row[0] for row in lost}
     count.wanted.update(
         [row[0].partition(NUL)[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]

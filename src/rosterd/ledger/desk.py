@@ -43,6 +43,7 @@ class Leaver(NamedTuple):
     group: str
     since: float
     doubtful: bool  # it was sent but never confirmed, so it may not exist
+    successor: str = ""  # the key that the same entry of the directory has now
 
 
 class RunRow(NamedTuple):
@@ -183,9 +184,14 @@ class Desk(Reader):
             f"SELECT key, domain || '//' || logon, name, email, {since}, source = '' FROM person t"
             " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT ?"
         )
+<<<<<<< HEAD
         for page in self._pages(people, binding):
+=======
+        now = self.successors(binding)
+        for page in self._pages_of(people, binding):
+>>>>>>> 00066dfbe29b8a45a71c38c39a44b19a761ee295
             yield from (
-                Leaver(PERSON, key, shown, name, email, "", at, bool(odd))
+                Leaver(PERSON, key, shown, name, email, "", at, bool(odd), now.get(key, ""))
                 for key, shown, name, email, at, odd in page
             )
         groups = (

@@ -217,6 +217,7 @@ class Reader:
             keys = [row[:width] for row in rows]
             self._rising(after, keys)
             yield rows
+<<<<<<< HEAD
             after = keys[-1]
 
     def _rising(self, last: Any, keys: list[Any]) -> None:
@@ -224,3 +225,22 @@ class Reader:
         if keys[0] <= last or keys != sorted(keys):
             with store.explained(self.path):
                 raise ValueError("its keys are out of order")
+=======
+            after = rows[-1][0]
+
+    def successors(self, binding: int) -> dict[bytes, str]:
+        """Leavers whose entry is delivered under another key, and that key as shown.
+
+        The plus sign keeps SQLite from looking through all of a binding for each leaver: it makes an index instead.
+        """
+        rows = self._rows(
+            "SELECT t.key, s.domain || '//' || s.logon FROM person t CROSS JOIN person s"
+            " ON +s.binding = t.binding AND s.source = t.source AND s.id = t.id AND s.state IN ('active', 'doubt')"
+            " WHERE t.binding = ? AND t.state = 'left' AND t.id <> '' AND t.source <> ''",
+            (binding,),
+        )
+        found: dict[bytes, list[str]] = {}
+        for key, shown in rows:
+            found.setdefault(key, []).append(shown)
+        return {key: shown[0] for key, shown in found.items() if len(shown) == 1}
+>>>>>>> 00066dfbe29b8a45a71c38c39a44b19a761ee295

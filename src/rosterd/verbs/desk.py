@@ -150,9 +150,9 @@ def _show(rows: Iterator[tuple[str, Leaver]], form: str) -> None:
     if not listed:
         say(["nobody has to be removed by hand"])
         return
-    head = ("customer", "what", "key", "name", "e-mail", "since")
+    head = ("customer", "what", "key", "name", "e-mail", "since", "now called")
     body = [
-        (name, _what(one), one.shown, one.name, one.email, (_iso(one.since) or "")[:10])
+        (name, _what(one), one.shown, one.name, one.email, (_iso(one.since) or "")[:10], one.successor)
         for name, one in listed
     ]
     say(words.columns([head, *body], indent=""))
@@ -168,12 +168,22 @@ def _what(leaver: Leaver) -> str:
 def _csv(rows: Iterator[tuple[str, Leaver]], target: Any) -> None:
     """For the portal, and for spreadsheets: nothing is taken for a formula (CWE-1236)."""
     writer = csv.writer(target)
-    writer.writerow(["customer", "kind", "domain", "logon", "name", "email", "group", "since"])
+    writer.writerow(["customer", "kind", "domain", "logon", "name", "email", "group", "since", "successor"])
     for name, one in rows:
         domain, _, logon = (
             one.shown.rpartition(" / ")[2].partition("//") if one.kind != "group" else ("", "", "")
         )
-        cells = (name, one.kind, domain, logon, one.name, one.email, one.group, _iso(one.since))
+        cells = (
+            name,
+            one.kind,
+            domain,
+            logon,
+            one.name,
+            one.email,
+            one.group,
+            _iso(one.since),
+            one.successor,
+        )
         writer.writerow([_harmless(str(cell)) for cell in cells])
 
 
@@ -184,7 +194,7 @@ def _harmless(cell: str) -> str:
 def _json_text(rows: Iterator[tuple[str, Leaver]]) -> str:
     listed = [
         {"customer": name, "kind": one.kind, "key": one.shown, "name": one.name, "email": one.email, "group": one.group,
-         "since": _iso(one.since), "unconfirmed": one.doubtful} for name, one in rows
+         "since": _iso(one.since), "unconfirmed": one.doubtful, "successor": one.successor} for name, one in rows
     ]  # fmt: skip
     return jsonlib.dumps({"schema": "rosterd/leavers/1", "leavers": listed}, ensure_ascii=False) + "\n"
 

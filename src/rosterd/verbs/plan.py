@@ -80,7 +80,7 @@ class _Pages:
         )
         self.lines += words.counts(plan_document(plan, verdict), colours)
         listed = list(_changes(plan) if self._full else islice(_changes(plan), LISTED))
-        self.lines += words.change_lines(listed, colours)
+        self.lines += words.change_lines(listed, colours, plan.successors)
         if plan.changes > len(listed):
             self.lines.append(f"  … {plan.changes - len(listed):,} more: --full or --json lists them")
         for reason in verdict.reasons:

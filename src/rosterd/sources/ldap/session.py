@@ -52,6 +52,7 @@ class Session:
     def __init__(self, url: str, line: Line) -> None:
         self.url = url
         self.line = line
+        self.passed_over: tuple[str, ...] = ()  # servers before this one, and why they were not used
         self._buffer = bytearray()
         self._at = 0
         # ldap3 numbers its own few messages from 1, so these never meet.
