@@ -107,10 +107,11 @@ def load(
 
 
 @contextmanager
-def running(folder: Path, tls: Tls | None = None, head: str = "") -> Iterator[Slapd]:
+def running(folder: Path, tls: Tls | None = None, head: str = "", log: str = "stats") -> Iterator[Slapd]:
     """Starts the server of a loaded folder, waits until it answers, and stops it at the end.
 
     head: lines that come first in its configuration. It listens on a socket in the folder, too.
+    log: what it writes to its log (slapd's `-d`).
     """
     port, tls_port = _free_ports(2)
     configuration = folder / f"slapd-{port}.conf"
@@ -118,9 +119,9 @@ def running(folder: Path, tls: Tls | None = None, head: str = "") -> Iterator[Sl
     local = str(folder / "ldapi").replace("/", "%2F")
     urls = f"ldap://127.0.0.1:{port}/ ldapi://{local}/" + (f" ldaps://127.0.0.1:{tls_port}/" if tls else "")
     told = folder / f"log-{port}"
-    with told.open("wb") as log:
+    with told.open("wb") as file:
         process = subprocess.Popen(
-            [needed("slapd"), "-f", configuration, "-h", urls, "-d", "stats"], stdout=log, stderr=log
+            [needed("slapd"), "-f", configuration, "-h", urls, "-d", log], stdout=file, stderr=file
         )
     try:
         _wait(port, process, told)

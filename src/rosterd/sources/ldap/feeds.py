@@ -18,6 +18,7 @@ from rosterd.sources.ldap.flavors import ALL_GROUPS, BINARY, FLAVORS, Flavor, si
 from rosterd.sources.ldap.groups import by_logon, complete, member_refs
 from rosterd.sources.ldap.pages import Page, Tally, read_pages
 from rosterd.sources.ldap.results import printable
+from rosterd.sources.ldap.rows import Rows
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.settings import LdapGroupsSettings, LdapSettings
 
@@ -82,11 +83,12 @@ def people_batches(
 
     def batches(session: Session, tally: Tally, warnings: Warnings) -> Iterator[Batch]:
         layout = people_layout(settings, attributes, warnings)
+        rows = Rows(layout)
         batch = people_batch(source, settings, session, attributes, primaries, warnings)
         base = place.base or settings.base
         search = compile_search(base, place.scope, place.filter, layout.asked)
         for page in read_pages(session, search, tally, base):
-            yield batch(_entries(session, layout, page))
+            yield batch(_entries(session, rows, page))
 
     return batches
 
@@ -153,17 +155,18 @@ def group_batches(
         primaries.clear()
         own = flavor.own if groups.primary else ""
         layout = Layout(attributes, (flavor.id, own, _MEMBER_URL, *groups.members), warnings)
+        rows = Rows(layout)
         read: set[str] = set()  # normalised DNs, kept only to leave them out of the second search
         search = compile_search(base, groups.scope, groups.filter, layout.asked)
         for page in read_pages(session, search, tally, base):
-            batch = _group_batch(source, flavor, groups, _entries(session, layout, page), primaries, warnings)
+            batch = _group_batch(source, flavor, groups, _entries(session, rows, page), primaries, warnings)
             if groups.nested:
                 read.update(batch.dns)
             yield batch
         for wide in _bases(base, settings.base) if groups.nested else ():
             search = compile_search(wide, "subtree", ALL_GROUPS, layout.asked)
             for page in read_pages(session, search, tally, wide):
-                entries = _entries(session, layout, page)
+                entries = _entries(session, rows, page)
                 fresh = [entry for entry in entries if normalise_dn(entry.dn) not in read]
                 tally.entries -= len(entries) - len(fresh)
                 if fresh:
@@ -200,12 +203,12 @@ def _bases(groups: str, source: str) -> list[str]:
     return [source, groups]
 
 
-def _entries(session: Session, layout: Layout, page: Page) -> list[Entry]:
+def _entries(session: Session, rows: Rows, page: Page) -> list[Entry]:
     """The decoded entries of a page, each whole."""
-    entries = [layout.entry(*place) for place in page]
+    entries = rows.entries(page)
     for entry in entries:
         if entry.ranges:
-            complete(session, layout, entry)
+            complete(session, rows.layout, entry)
     return entries
 
 

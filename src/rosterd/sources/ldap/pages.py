@@ -21,7 +21,7 @@ from rosterd.sources.ldap.session import PAGED_RESULTS, Answer, Session, paged
 TIDYING = (0.005, 0.02, 0.1, 0.5, 1.0)  # seconds to wait for a server that is still busy with the page before
 EMPTY_PAGES = 100  # in a row: a server may give a few, an endless search gives nothing else
 
-# One page: each entry as (message, start, end of the entry in it).
+# One page: each entry as (all bytes of the page, start, end of the entry in them).
 Page: TypeAlias = "list[tuple[bytes, int, int]]"
 
 
@@ -62,7 +62,7 @@ def read_pages(session: Session, search: bytes, tally: Tally, base: str) -> Iter
             _forbid_circles(session, cookie, cookies, empty)
         # The next page is asked for before this one is decoded, so that both sides work at once; but not
         # when entries came in part: what is missing is fetched in between, over the same connection.
-        ahead = cookie and not any(b";range=" in message for message, _, _ in answer.entries)
+        ahead = cookie and not (answer.entries and b";range=" in answer.entries[0][0].lower())
         if ahead:
             asked = session.ask(search, paged(tally.page_size, cookie))
         if answer.entries:
