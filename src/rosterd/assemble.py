@@ -71,9 +71,9 @@ class Connection:
                 self._orbix = import_module("rosterd.orbix.client").Orbix(*self._given)
             return self._orbix
 
-    def target(self, client: str) -> LateTarget:
-        """The target of one customer's run."""
-        return LateTarget(self, client)
+    def target(self, client: str, stop: threading.Event | None = None) -> LateTarget:
+        """The target of one customer's run, which `stop` ends beside the process's own stop."""
+        return LateTarget(self, client, stop)
 
     def check(self) -> str:
         """Obtains a token and says so."""
@@ -87,15 +87,15 @@ class Connection:
 class LateTarget:
     """core.doors.Target, made with its first call. `requests` counts the API requests that left."""
 
-    def __init__(self, connection: Connection, client: str) -> None:
-        self._connection, self._client = connection, client
+    def __init__(self, connection: Connection, client: str, stop: threading.Event | None) -> None:
+        self._connection, self._client, self._stop = connection, client, stop
         self._lock = threading.Lock()
         self._target: Any = None
 
     def _made(self) -> Any:
         with self._lock:
             if self._target is None:
-                self._target = self._connection.orbix.target(self._client)
+                self._target = self._connection.orbix.target(self._client, self._stop)
             return self._target
 
     @property

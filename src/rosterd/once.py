@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from structlog.contextvars import bound_contextvars
+
 from rosterd import assemble
 from rosterd.core.guard import Verdict
 from rosterd.core.plan import KINDS, Tally
@@ -16,7 +18,8 @@ from rosterd.document import NAMES, run_document
 from rosterd.draft import Plan
 from rosterd.errors import RosterdError, SettingsError, worst
 from rosterd.lanes import Halt
-from rosterd.run import Outcome, Tools, run_customer
+from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.run import Job, Outcome, Tools, run_customer
 from rosterd.settings import Settings
 
 COMMON = (1, 8, 9)  # codes that every other customer of the tenant would meet as well
@@ -60,27 +63,8 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
         except RosterdError as error:
             problem = error
         for job in jobs if problem is None else ():
-            log.debug("customer_starts", customer=job.name)
-
-            def progress(what: str, count: int, name: str = job.name) -> None:
-                wish.progress(name, what, count)
-
-            tools = Tools(
-                ledger,
-                orbix.target,
-                stop,
-                wish.clock,
-                progress,
-                wish.dry,
-                tuple(wish.only),
-                wish.confirm,
-                wish.show,
-            )
-            outcome = run_customer(job, tools)
+            outcome = run_one(job, ledger, orbix, stop, wish, log)
             documents[job.name] = outcome.document
-            for notice in ledger.notices:
-                log.warning("ledger", notice=notice)
-            wish.ended(outcome)
             common = [error for error in outcome.problems if error.exit_code in COMMON]
             if common or wish.stop.is_set():
                 problem = common[0] if common else None
@@ -90,6 +74,21 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
     code = worst([document["exit_code"] for document in documents.values()])
     more = {"notices": list(ledger.notices)} if problem is None and ledger.notices else {}
     return run_document(documents, code, **more)
+
+
+def run_one(job: Job, ledger: SqliteLedger, orbix: Any, stop: Halt, wish: Wish, log: Any) -> Outcome:
+    """One customer's run with what was opened for it; its outcome is told to whoever shows the run."""
+    tools = Tools(
+        ledger, lambda client: orbix.target(client, stop), stop, wish.clock,
+        lambda what, count: wish.progress(job.name, what, count), wish.dry, tuple(wish.only), wish.confirm, wish.show,
+    )  # fmt: skip
+    with bound_contextvars(customer=job.name, run=0):  # run_customer says which run it is
+        log.debug("customer_starts")
+        outcome = run_customer(job, tools)
+        for notice in ledger.notices:
+            log.warning("ledger", notice=notice)
+    wish.ended(outcome)
+    return outcome
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -119,4 +118,4 @@ def _untouched(problem: RosterdError | None) -> dict[str, Any]:
     }
 
 
-__all__ = ["SettingsError", "Wish", "chosen", "run_once"]
+__all__ = ["SettingsError", "Wish", "chosen", "run_once", "run_one"]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from structlog.contextvars import bind_contextvars
+
 from rosterd.core.guard import Guards, Verdict, judge
 from rosterd.delivery import deliver
 from rosterd.document import NAMES, customer_document
@@ -109,6 +111,7 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             if not tools.dry:  # a pause stops runs, not looking
                 return outcome
         run = 0 if tools.dry else ledger.start_run(binding.id, started)
+        bind_contextvars(run=run)  # in every line of the log
         try:
             _steps(job, tools, outcome, binding, run)
         except RosterdError as error:

@@ -28,7 +28,7 @@ from tests.kill.deaths import WHOLE
 from tests.kill.driver import Rounds
 
 from rosterd.errors import LedgerError
-from rosterd.ledger import store
+from rosterd.ledger import schema, store
 from rosterd.once import Wish
 
 FILES = (
@@ -176,7 +176,9 @@ def start(path: Path, version: int = 1) -> int:
     return 0
 
 
+NEXT = schema.VERSION + 2
 MIGRATIONS = (
+    *schema.MIGRATIONS,
     "CREATE TABLE more (name TEXT) STRICT; INSERT INTO more SELECT name FROM person;"
     " ALTER TABLE person ADD COLUMN phone TEXT NOT NULL DEFAULT ''",
     "DROP TABLE more",
@@ -184,7 +186,7 @@ MIGRATIONS = (
 
 
 def filled(path: Path) -> None:
-    """A ledger with 300 people, of version 1."""
+    """A ledger with 300 people, of this version."""
     with closing(store.open_store(path, URL, TENANT)) as connection, connection:
         rows = ((f"acme\0p{n:03}".encode(), f"p{n:03}", f"Person {n}") for n in range(300))
         connection.executemany(
@@ -206,14 +208,14 @@ def migration(directory: Path) -> tuple[int, list[str]]:
         path = directory / str(number) / "ledger.db"
         path.parent.mkdir(mode=0o700)
         filled(path)
-        died = killed_at(partial(start, path, 3), f"{FILES},{OPENS}", number)
-        kept = path.with_name("ledger.db.v1")
-        version = store.inspect(path, 3)
-        if version not in (1, 3):
+        died = killed_at(partial(start, path, NEXT), f"{FILES},{OPENS}", number)
+        kept = path.with_name(f"ledger.db.v{schema.VERSION}")
+        version = store.inspect(path, NEXT)
+        if version not in (schema.VERSION, NEXT):
             wrong.append(f"call {number}: the version is {version}")
-        if (version == 3 and not kept.exists()) or (kept.exists() and people(kept, 1) != 300):
+        if (version == NEXT and not kept.exists()) or (kept.exists() and people(kept, schema.VERSION) != 300):
             wrong.append(f"call {number}: the backup is not whole")
-        if people(path, 3) != 300 or store.inspect(path, 3) != 3:
+        if people(path, NEXT) != 300 or store.inspect(path, NEXT) != NEXT:
             wrong.append(f"call {number}: the migrated ledger is not whole")
         if not died:
             return number - 1, wrong
@@ -230,9 +232,9 @@ def backing_up(directory: Path) -> tuple[int, list[str]]:
         filled(path)
         copy.write_bytes(b"an older copy")
         died = killed_at(partial(back_up, path, copy), f"{FILES},{OPENS}", number)
-        if copy.read_bytes() != b"an older copy" and people(copy, 1) != 300:
+        if copy.read_bytes() != b"an older copy" and people(copy, schema.VERSION) != 300:
             wrong.append(f"call {number}: the copy is not whole")
-        if people(path, 1) != 300:
+        if people(path, schema.VERSION) != 300:
             wrong.append(f"call {number}: the ledger has suffered")
         if not died:
             return number - 1, wrong

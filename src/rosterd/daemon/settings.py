@@ -1,10 +1,10 @@
 """What the running service is told."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import field_validator, model_validator
 
-from rosterd.fields import HeaderSecret, Table, is_loopback, split_url
+from rosterd.fields import Duration, HeaderSecret, Table, between, is_loopback, split_url
 
 
 def listening(text: str) -> tuple[str, int]:
@@ -13,6 +13,15 @@ def listening(text: str) -> tuple[str, int]:
     if parts.hostname is None or parts.port is None or parts.netloc != text or "@" in text:
         raise ValueError('must be an address and a port, such as "127.0.0.1:8321"')
     return parts.hostname, parts.port
+
+
+class DaemonSettings(Table):
+    """The running service."""
+
+    customers_at_once: Annotated[int, between(1, 64)] = 4
+    """Customers that run side by side; each may take some 60 MB of memory while its sources are read."""
+    jitter: Duration = 0.0
+    """Spreads the customers: each starts up to so much after its schedule, always by the same amount."""
 
 
 class ConsoleSettings(Table):

@@ -9,9 +9,10 @@ value of another type is found by the check at the start.
 from __future__ import annotations
 
 APPLICATION_ID = 0x524F5354  # "ROST", at offset 68 of the file (sqlite.org/fileformat.html)
-VERSION = 1
+VERSION = 2
 
-TABLES = """
+# Version 1: people, groupings, seats and how they came there.
+_DELIVERED = """
 -- lineage (random, for life), serial (grows with every write), base_url, tenant, copy (set in backups), checked
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -87,5 +88,15 @@ CREATE TABLE run (
 CREATE INDEX run_of ON run (binding, id);
 """
 
-# Each step leads from the version that is its index + 1 to the next: a list of SQL statements.
-MIGRATIONS: tuple[str, ...] = ()
+# When the service's jobs are due. binding: 0 for the service's own; due: owed from then on, until the job is done;
+# rule: the fingerprint of the schedule it was reckoned by.
+_AGENDA = """
+CREATE TABLE agenda (
+  binding INTEGER NOT NULL, job TEXT NOT NULL, due REAL NOT NULL, rule TEXT NOT NULL, PRIMARY KEY (binding, job)
+) STRICT, WITHOUT ROWID;
+"""
+
+TABLES = _DELIVERED + _AGENDA
+
+# Each step leads from the version that is its index + 1 to the next: SQL statements.
+MIGRATIONS: tuple[str, ...] = (_AGENDA,)

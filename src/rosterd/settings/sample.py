@@ -94,6 +94,7 @@ EXAMPLES: dict[str, Any] = {
         "acme": {
             "client": "ACME",
             "time_zone": "America/Sao_Paulo",
+            "blackouts": ["sat,sun 00:00-24:00", "2026-12-24..2027-01-01"],
             "precedence": ["hr"],
             "sources": _SOURCES,
             "autodesk": {

@@ -6,15 +6,16 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from rosterd import cron, words
+from rosterd import due as rules
+from rosterd import words
 from rosterd.errors import worst
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.settings import CustomerSettings
 from rosterd.verbs.common import Common, clients, desk, paint, say, say_json
 
 LATE = 600.0  # seconds a run may be late before a customer counts as overdue
+JITTER = 86_400.0  # seconds by which the service may start a customer after its schedule
 PENDING = 10
 
 
@@ -44,7 +45,7 @@ def customer_status(
     ended = next((run for run in ledger.runs(binding.id, 20) if run.ended is not None), None)
     standing = ledger.standing(binding.id)
     held = [plan for plan in ledger.held(now, binding.id) if plan.open]
-    due = next_due(settings, last.started if last else None)
+    due = next_due(ledger, client, settings, last.started if last else None)
     code, state = 0, "in step"
     if binding.paused_at is not None:
         code, state = PENDING, "paused"
@@ -86,12 +87,16 @@ def customer_status(
     }
 
 
-def next_due(settings: CustomerSettings, after: float | None) -> float | None:
-    """When the schedule is due next after a moment, or None before the first run."""
+def next_due(
+    ledger: SqliteLedger, client: str, settings: CustomerSettings, after: float | None
+) -> float | None:
+    """When the customer is due next: as the service noted it, else after its last run; None before the first."""
+    rule = settings.rule(settings.schedule, 0.0)
+    noted = ledger.next_of(client, "run")
     if after is None:
-        return None
-    zone = ZoneInfo(settings.time_zone)
-    return cron.due_after(cron.parse(settings.schedule), datetime.fromtimestamp(after, zone)).timestamp()
+        return noted.due if noted else None
+    follows = rules.next_due(rule, after)
+    return max(noted.due, follows) if noted and noted.due < follows + JITTER else follows
 
 
 def _iso(moment: float) -> str:
