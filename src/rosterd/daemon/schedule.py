@@ -59,8 +59,9 @@ class Timetable:
         self._work, self._skipped, self._clock = work, skipped, clock
         self._entries: dict[str, Entry] = {}
         self._owed: dict[str, float] = {}
+        self._executors = {"default": ThreadPoolExecutor(at_once), "own": ThreadPoolExecutor(1)}
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(at_once), "own": ThreadPoolExecutor(1)},
+            executors=self._executors,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
@@ -145,7 +146,10 @@ class Timetable:
 
     def stop(self) -> None:
         """Starts nothing more, and waits for what goes on."""
-        self._scheduler.shutdown(wait=True)
+        self._scheduler.pause()
+        for executor in self._executors.values():  # the scheduler would wait with its locks held, which `done` needs
+            executor.shutdown(wait=True)
+        self._scheduler.shutdown(wait=False)
 
     def _busy(self, event: Any) -> None:
         entry = self._entries.get(event.job_id)
