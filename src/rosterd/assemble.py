@@ -50,16 +50,21 @@ def _command() -> str:
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
 
 
-def open_orbix(settings: Settings, stop: threading.Event, log: Any) -> Connection:
-    """The tenant's connection, shared by all customers; nothing is sent, or even imported, yet."""
-    return Connection(settings.orbix, stop, log)
+def open_orbix(settings: Settings, stop: threading.Event, log: Any, observer: Any = None) -> Connection:
+    """The tenant's connection, shared by all customers; nothing is sent, or even imported, yet.
+
+    `observer`: an orbix.client.Observer, told of every request.
+    """
+    return Connection(settings.orbix, stop, log, observer)
 
 
 class Connection:
     """Orbix, connected when the first request is due: a run without changes does not pay for an HTTP client."""
 
-    def __init__(self, settings: OrbixSettings, stop: threading.Event, log: Any) -> None:
-        self._given = (settings, stop, log)
+    def __init__(
+        self, settings: OrbixSettings, stop: threading.Event, log: Any, observer: Any = None
+    ) -> None:
+        self._given, self._observer = (settings, stop, log), observer
         self._lock = threading.Lock()
         self._orbix: Any = None
 
@@ -68,7 +73,9 @@ class Connection:
         """The connection itself, an orbix.client.Orbix."""
         with self._lock:
             if self._orbix is None:
-                self._orbix = import_module("rosterd.orbix.client").Orbix(*self._given)
+                self._orbix = import_module("rosterd.orbix.client").Orbix(
+                    *self._given, observer=self._observer
+                )
             return self._orbix
 
     def target(self, client: str, stop: threading.Event | None = None) -> LateTarget:

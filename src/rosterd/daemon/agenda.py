@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from rosterd import due
 from rosterd.daemon.schedule import RUN, Entry
@@ -45,11 +44,6 @@ def later(old: Settings, new: Settings) -> Iterator[str]:
         yield "daemon.customers_at_once"
     if old.console != new.console:
         yield "console"
-
-
-def iso(moment: float) -> str:
-    """A moment in UTC, to the second."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
 class Agenda:

@@ -144,10 +144,17 @@ class Timetable:
         self._scheduler.wakeup()
         return step
 
+    def alive(self) -> bool:
+        """Whether the thread that wakes jobs lives."""
+        thread = getattr(self._scheduler, "_thread", None)
+        return bool(self._scheduler.running and thread is not None and thread.is_alive())
+
     def stop(self) -> None:
         """Starts nothing more, and waits for what goes on."""
         self._scheduler.pause()
-        for executor in self._executors.values():  # the scheduler would wait with its locks held, which `done` needs
+        for (
+            executor
+        ) in self._executors.values():  # the scheduler would wait with its locks held, which `done` needs
             executor.shutdown(wait=True)
         self._scheduler.shutdown(wait=False)
 

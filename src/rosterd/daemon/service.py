@@ -15,15 +15,20 @@ from typing import Any
 
 from rosterd import assemble
 from rosterd.daemon import agenda
+from rosterd.daemon.api import State
 from rosterd.daemon.board import Board
 from rosterd.daemon.clock import Clock
+from rosterd.daemon.metrics import Metrics
+from rosterd.daemon.overview import Overview
 from rosterd.daemon.schedule import Entry, Timetable
 from rosterd.daemon.systemd import READY, STOPPING, Systemd
 from rosterd.daemon.turns import Generation, Turned, Turns
+from rosterd.daemon.web import Web
 from rosterd.errors import RosterdError, SettingsError
 from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.settings import Loaded, Settings
+from rosterd.standing import iso
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 LOOK = 2.0  # seconds between two looks at clock and watchdog
@@ -58,17 +63,40 @@ class Service:
         self._customers, self._log, self._again = tuple(customers), log, again
         self.stop, self.clock, self.board = threading.Event(), Clock(), Board()
         self.systemd = Systemd(os.environ)
-        self.turns = Turns(Generation(settings, self.stop, log), self.stop, log)
+        self.metrics = Metrics()
+        self.turns = Turns(Generation(settings, self.stop, log, self.metrics), self.stop, log)
         self.agenda = agenda.Agenda(ledger)
         at_once = settings.daemon.customers_at_once
         self.timetable = Timetable(self.turns.take, self._skipped, self.clock, at_once)
         self.turns.began, self.turns.progress = self.board.began, self.board.progress
-        self.turns.observers = (self.board.ended, self._told, self._settled)
+        self.overview = Overview(self.reader, lambda: self.settings, self.customers, log)
+        self.metrics.watch(self.board, self.overview, self.timetable.owed, settings.ledger.path)
+        state = State(
+            self.board, self.overview, self.metrics, lambda: self.settings, self.reader, self.timetable.alive,
+            self.run_now, self.stop.is_set,
+        )  # fmt: skip
+        self.web = Web(state, settings.console, log)
+        self.turns.observers = (
+            self.board.ended,
+            self._told,
+            self._settled,
+            self.metrics.ended,
+            self._changed,
+        )
 
     @property
     def settings(self) -> Settings:
         """The settings that count now."""
         return self.turns.generation.settings
+
+    def reader(self) -> SqliteLedger:
+        """The ledger for reading; whoever asks closes it. Raises LedgerError."""
+        return assemble.open_ledger(self.settings, locked=False)[0]
+
+    def customers(self) -> list[str]:
+        """The customers that are served."""
+        wanted = self._customers or self.settings.customers
+        return [name for name in self.settings.customers if name in wanted]
 
     def run(self) -> None:
         """Begins, serves and ends."""
@@ -76,8 +104,10 @@ class Service:
         try:
             self._note_all()
             self.timetable.start()
+            self.overview.start()
+            self.web.start()
             for entry, at in self._upcoming()[:20]:
-                self._log.info("scheduled", customer=entry.customer, job=entry.kind, next_run=agenda.iso(at))
+                self._log.info("scheduled", customer=entry.customer, job=entry.kind, next_run=iso(at))
             self.systemd.say(READY)
             self._log.info("serving", customers=len(self.timetable.entries()), pid=os.getpid())
             self._wait()
@@ -86,6 +116,8 @@ class Service:
         finally:
             self.stop.set()
             self.timetable.stop()
+            self.web.stop()
+            self.overview.stop()
             self.turns.generation.retire()
 
     def _wait(self) -> None:
@@ -119,12 +151,16 @@ class Service:
             self._log.error("settings_kept", problem=str(error), next=error.hint, still="the old settings")
         else:
             self.board.settings_problem = ""
-            old, self.turns.generation = self.turns.generation, Generation(settings, self.stop, self._log)
+            old, self.turns.generation = (
+                self.turns.generation,
+                Generation(settings, self.stop, self._log, self.metrics),
+            )
             old.retire()
             self.timetable.replace(entries, self.agenda.owed())
             self._note_all()
             for what in agenda.later(old.settings, settings):
                 self._log.warning("settings_later", setting=what, next="counts from the next start on")
+            self.overview.changed()
             self._log.info("settings_taken", customers=len(settings.customers))
         self.systemd.say(READY)
 
@@ -139,10 +175,13 @@ class Service:
         return bool(wanted)
 
     def _skipped(self, entry: Entry) -> None:
-        if entry.customer not in self.board.going():  # its last turn is being tidied away: a moment later, then
+        if (
+            entry.customer not in self.board.going()
+        ):  # its last turn is being tidied away: a moment later, then
             self.timetable.put(entry.id, self.clock.wall() + 0.2)
             return
         self.board.skipped(entry)
+        self.metrics.skip(entry)
         self._log.info(
             "skipped", customer=entry.customer, job=entry.kind, reason="the last run still goes on"
         )
@@ -156,6 +195,9 @@ class Service:
             exit_code=turned.exit_code, reason=turned.reason, seconds=round(turned.seconds, 2),
             requests=part.get("requests", 0), people=part.get("people"),
         )  # fmt: skip
+
+    def _changed(self, _turned: Turned) -> None:
+        self.overview.changed()
 
     def _settled(self, turned: Turned) -> None:
         """What is owed after a turn: the next due time, or the same until it is done."""
@@ -187,9 +229,7 @@ class Service:
         going, soon = self.board.going(), self._upcoming()
         now = f"{', '.join(sorted(going)[:3])} running" if going else "idle"
         more = f" and {len(going) - 3} more" if len(going) > 3 else ""
-        following = (
-            f"; next {soon[0][0].customer or soon[0][0].kind} at {agenda.iso(soon[0][1])}" if soon else ""
-        )
+        following = f"; next {soon[0][0].customer or soon[0][0].kind} at {iso(soon[0][1])}" if soon else ""
         return f"{now}{more}{following}"
 
 

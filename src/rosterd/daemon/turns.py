@@ -58,9 +58,9 @@ class Turned(NamedTuple):
 class Generation:
     """One set of settings, and the connection that is made from it; closed when the last turn with it has ended."""
 
-    def __init__(self, settings: Settings, stop: threading.Event, log: Any) -> None:
+    def __init__(self, settings: Settings, stop: threading.Event, log: Any, observer: Any = None) -> None:
         self.settings = settings
-        self.orbix = assemble.open_orbix(settings, stop, log)
+        self.orbix = assemble.open_orbix(settings, stop, log, observer)
         self._users, self._retired, self._lock = 0, False, threading.Lock()
 
     @contextmanager

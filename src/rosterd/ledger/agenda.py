@@ -22,6 +22,15 @@ class Owed(NamedTuple):
 class Agenda(Reader):
     """Due times. Notes of them do not age the ledger: they say nothing of what a target has."""
 
+    def data_version(self) -> int:
+        """Another number whenever somebody else has written (sqlite.org/pragma.html#pragma_data_version)."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    def last_success(self, binding: int) -> float | None:
+        """When a run last ended 0 or 3."""
+        sql = "SELECT ended FROM run WHERE binding = ? AND exit_code IN (0, 3) ORDER BY id DESC LIMIT 1"
+        return next((row[0] for row in self._rows(sql, (binding,))), None)
+
     def owed(self) -> list[Owed]:
         """Every job with its due time."""
         rows = self._rows(

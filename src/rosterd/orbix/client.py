@@ -39,6 +39,15 @@ class Log(Protocol):
     def warning(self, event: str, **more: Any) -> Any: ...
 
 
+class Observer(Protocol):
+    """Who counts requests. status: of the answer, 0 for none."""
+
+    def request(self, path: str, status: int, seconds: float) -> None: ...
+    def retry(self) -> None: ...
+    def waiting(self, more: int) -> None:
+        """So many more requests (or fewer) wait for their turn."""
+
+
 class _Mismatched(TargetError):
     """The answer names records that were not sent."""
 
@@ -52,11 +61,11 @@ class Orbix:
 
     def __init__(
         self, settings: OrbixSettings, stop: threading.Event, log: Log, *, wait: Wait | None = None,
-        clock: Clock = time.monotonic, random: Callable[[], float] = dice.random,
+        clock: Clock = time.monotonic, random: Callable[[], float] = dice.random, observer: Observer | None = None,
     ) -> None:  # fmt: skip
         if not settings.tenant.isascii() or not settings.tenant.isprintable():
             raise SettingsError("the tenant cannot travel in a header", where="orbix.tenant")
-        self.settings, self.log = settings, log
+        self.settings, self.log, self.observer = settings, log, observer
         self._given, self._random, self._wait = wait, random, wait or stop.wait
         self.stop, self._slots = stop, threading.Semaphore(settings.concurrency)
         proxy = settings.proxy.get_secret_value() if settings.proxy else None
@@ -97,9 +106,15 @@ class Orbix:
     @contextmanager
     def slot(self, stop: threading.Event) -> Iterator[None]:
         """One of the requests that may be under way, over all customers. Raises Stopped."""
-        while not self._slots.acquire(timeout=LOOK):
-            if stop.is_set():
-                raise Stopped
+        if self.observer is not None:
+            self.observer.waiting(1)
+        try:
+            while not self._slots.acquire(timeout=LOOK):
+                if stop.is_set():
+                    raise Stopped
+        finally:
+            if self.observer is not None:
+                self.observer.waiting(-1)
         try:
             if stop.is_set():
                 raise Stopped
@@ -117,6 +132,8 @@ class Orbix:
         self._token_http.close()
 
     def _tell(self, problem: TargetError, seconds: float) -> None:
+        if self.observer is not None:
+            self.observer.retry()
         self.log.warning("orbix_retry", problem=str(problem), seconds=round(seconds, 1))
 
 
@@ -213,13 +230,23 @@ class OrbixTarget:
         gate(self.binding, str(self._orbix.http.base), headers, body)
         try:
             with self._orbix.slot(self._stop):
-                reply = self._orbix.http.post(path, headers, body)
+                reply = self._timed(path, headers, body)
         except Unanswered as error:
             self._count(int(error.maybe_applied))
             if error.final:
                 raise
             return Again(error)
         self._count(1)
+        return reply
+
+    def _timed(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        begun, status = time.monotonic(), 0
+        try:
+            reply = self._orbix.http.post(path, headers, body)
+            status = reply.status
+        finally:
+            if self._orbix.observer is not None:
+                self._orbix.observer.request(path, status, time.monotonic() - begun)
         return reply
 
     def _count(self, more: int) -> None:

@@ -81,7 +81,7 @@ _SOURCES: dict[str, Any] = {
 }
 EXAMPLES: dict[str, Any] = {
     "customers_dir": "customers.d",
-    "console": {"token": "a-long-secret-of-your-own"},
+    "console": {"token": "a-long-secret-of-your-own", "hosts": ["rosterd.acme.example"]},
     "orbix": {
         "base_url": "https://developer.nddorbix.com/printqueue-external-integration-api",
         "token_url": "https://auth.nddorbix.com/connect/token",
