@@ -39,16 +39,21 @@ def _command() -> str:
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
 
 
-def open_orbix(settings: Settings, stop: threading.Event, log: Any) -> Connection:
-    """The tenant's connection, shared by all customers; nothing is sent, or even imported, yet."""
-    return Connection(settings.orbix, stop, log)
+def open_orbix(settings: Settings, stop: threading.Event, log: Any, observer: Any = None) -> Connection:
+    """The tenant's connection, shared by all customers; nothing is sent, or even imported, yet.
+
+    `observer`: an orbix.client.Observer, told of every request.
+    """
+    return Connection(settings.orbix, stop, log, observer)
 
 
 class Connection:
     """Orbix, connected when the first request is due: a run without changes does not pay for an HTTP client."""
 
-    def __init__(self, settings: OrbixSettings, stop: threading.Event, log: Any) -> None:
-        self._given = (settings, stop, log)
+    def __init__(
+        self, settings: OrbixSettings, stop: threading.Event, log: Any, observer: Any = None
+    ) -> None:
+        self._given, self._observer = (settings, stop, log), observer
         self._lock = threading.Lock()
         self._orbix: Any = None
 
@@ -57,12 +62,14 @@ class Connection:
         """The connection itself, an orbix.client.Orbix."""
         with self._lock:
             if self._orbix is None:
-                self._orbix = import_module("rosterd.orbix.client").Orbix(*self._given)
+                self._orbix = import_module("rosterd.orbix.client").Orbix(
+                    *self._given, observer=self._observer
+                )
             return self._orbix
 
-    def target(self, client: str) -> LateTarget:
-        """The target of one customer's run."""
-        return LateTarget(self, client)
+    def target(self, client: str, stop: threading.Event | None = None) -> LateTarget:
+        """The target of one customer's run, which `stop` ends beside the process's own stop."""
+        return LateTarget(self, client, stop)
 
     def check(self) -> str:
         """Obtains a token and says so."""
@@ -76,15 +83,15 @@ class Connection:
 class LateTarget:
     """core.doors.Target, made with its first call. `requests` counts the API requests that left."""
 
-    def __init__(self, connection: Connection, client: str) -> None:
-        self._connection, self._client = connection, client
+    def __init__(self, connection: Connection, client: str, stop: threading.Event | None) -> None:
+        self._connection, self._client, self._stop = connection, client, stop
         self._lock = threading.Lock()
         self._target: Any = None
 
     def _made(self) -> Any:
         with self._lock:
             if self._target is None:
-                self._target = self._connection.orbix.target(self._client)
+                self._target = self._connection.orbix.target(self._client, self._stop)
             return self._target
 
     @property

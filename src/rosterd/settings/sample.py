@@ -89,7 +89,7 @@ _SOURCES: dict[str, Any] = {
 }
 EXAMPLES: dict[str, Any] = {
     "customers_dir": "customers.d",
-    "console": {"token": "a-long-secret-of-your-own"},
+    "console": {"token": "a-long-secret-of-your-own", "hosts": ["rosterd.acme.example"]},
     "orbix": {
         "base_url": "https://developer.nddorbix.com/printqueue-external-integration-api",
         "token_url": "https://auth.nddorbix.com/connect/token",
@@ -102,6 +102,7 @@ EXAMPLES: dict[str, Any] = {
         "acme": {
             "client": "ACME",
             "time_zone": "America/Sao_Paulo",
+            "blackouts": ["sat,sun 00:00-24:00", "2026-12-24..2027-01-01"],
             "precedence": ["hr"],
             "sources": _SOURCES,
             "autodesk": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from rosterd.draft import Plan
 from rosterd.errors import SettingsError, worst
 from rosterd.once import Wish, chosen, run_once
 from rosterd.options import complain
+from rosterd.settings import load
 from rosterd.verbs.common import Common, Unsaid, begin, paint, say, say_json
 from rosterd.verbs.progress import Progress, progress
 
@@ -91,6 +93,7 @@ def _asked(name: str, plan: Plan) -> bool:
 def _serve(common: Common, customers: Sequence[str], only: Sequence[str], *, yes: bool, json: bool) -> int:
     if only or yes or json:
         raise SettingsError("--only, --yes and --json go with --once", hint="add --once, or leave them out")
-    from_settings, logger = begin(common, usual=1)
-    chosen(from_settings.settings, customers)
-    return int(import_module("rosterd.daemon.schedule").serve(from_settings.settings, customers, logger))
+    loaded, logger = begin(common, usual=1)
+    chosen(loaded.settings, customers)
+    service = import_module("rosterd.daemon.service")
+    return int(service.serve(loaded, customers, logger, lambda: load(common.config, os.environ)))
