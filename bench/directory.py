@@ -53,7 +53,7 @@ def _people(count: int) -> Iterator[tuple[str, Mapping[str, list[str | bytes]]]]
     yield BASE, {"objectClass": ["dcObject", "organization"], "dc": ["acme"], "o": ["Acme"]}
     for unit in ("Service", "People"):
         yield f"ou={unit},{BASE}", {"objectClass": ["organizationalUnit"], "ou": [unit]}
-    role = ["organizationalRole", "simpleSecurityObject"]
+    role: list[str | bytes] = ["organizationalRole", "simpleSecurityObject"]
     yield READER, {"objectClass": role, "cn": ["reader"], "userPassword": [PASSWORD]}
     for number in shuffled(count):
         dn = f"uid={logon(number)},ou=People,{BASE}"

@@ -63,8 +63,10 @@ def collaborator(number: int, **fields: object) -> dict[str, object]:
 
 
 def page(*results: object, next_url: object = None, **pagination: object) -> Play:
-    more = {"nextUrl": next_url} if next_url is not None else {}
-    return answer({"pagination": {"limit": 100, **pagination, **more}, "results": list(results)})
+    about: dict[str, object] = {"limit": 100, **pagination}
+    if next_url is not None:
+        about["nextUrl"] = next_url
+    return answer({"pagination": about, "results": list(results)})
 
 
 def settings(url: str, **changes: Any) -> AutodeskSettings:

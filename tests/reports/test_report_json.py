@@ -132,6 +132,11 @@ def test_the_digest_is_over_what_is_said_not_over_when() -> None:
     assert {digest(report) for report in same} == {first}
 
 
+def _with(name: str, rows: list[Any]) -> AccessReport:
+    changed: dict[str, Any] = {name: rows}
+    return replace(SMALL, **changed)
+
+
 def changed() -> Iterator[Any]:
     whole, stale = SMALL.sources
     yield "client", replace(SMALL, client="OTHER")
@@ -144,12 +149,9 @@ def changed() -> Iterator[Any]:
         for field in row._fields:
             if field != "first_seen":
                 value: Any = ("x",) if field in ("emails", "groups") else "other"
-                yield (
-                    f"{name} {field}",
-                    replace(SMALL, **{name: [rows[0]._replace(**{field: value}), *rows[1:]]}),
-                )
-        yield f"{name} fewer", replace(SMALL, **{name: rows[1:]})
-        yield f"{name} none", replace(SMALL, **{name: []})
+                yield f"{name} {field}", _with(name, [rows[0]._replace(**{field: value}), *rows[1:]])
+        yield f"{name} fewer", _with(name, rows[1:])
+        yield f"{name} none", _with(name, [])
     yield "leavers", replace(SMALL, leavers=[])
 
 
