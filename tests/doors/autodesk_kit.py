@@ -127,8 +127,12 @@ def aimed(
         clock=time.clock,
         random=lambda: 1.0,
     )
-    gateway = {"base_url": printers, "registrations": {"874": {"group": "3D"}}} if printers else None
-    access = AutodeskAccess(autodesk, PrintersSettings.model_validate(gateway) if gateway else None)
+    table = {
+        "base_url": printers,
+        "timeout": changes.get("timeout", "5s"),
+        "registrations": {"874": {"group": "3D"}},
+    }
+    access = AutodeskAccess(autodesk, PrintersSettings.model_validate(table) if printers else None)
     try:
         yield Aim(access, autodesk, vault, time, log, stop, now)
     finally:
