@@ -64,7 +64,8 @@ def collaborator(number: int, **fields: object) -> dict[str, object]:
 
 def page(*results: object, next_url: object = None, **pagination: object) -> Play:
     more = {"nextUrl": next_url} if next_url is not None else {}
-    return answer({"pagination": {"limit": 100, **pagination, **more}, "results": list(results)})
+    whole: dict[str, object] = {"limit": 100, **pagination, **more}
+    return answer({"pagination": whole, "results": list(results)})
 
 
 def settings(url: str, **changes: Any) -> AutodeskSettings:
