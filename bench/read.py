@@ -1,4 +1,4 @@
-"""Reads everybody a directory shows, prints how many: python bench/read.py URL BASE DN PASSWORD PAGE FILTER NAME ..."""
+"""Reads everybody a directory shows, prints how many: `python bench/read.py URL BASE DN PASSWORD PAGE FILTER NAME…`."""
 
 import sys
 from threading import Event

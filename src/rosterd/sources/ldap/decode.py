@@ -87,11 +87,11 @@ class Layout:
         cells, extras, _ = self._names.get(name) or self._learn(name)
         return tuple(cells), tuple(extras)
 
-    def column(self, dns: Sequence[str], name: str, values: Sequence[Value]) -> Sequence[Cell]:
+    def column(self, dns: Sequence[str], name: str, values: Sequence[Value]) -> list[Cell]:
         """The cells of one attribute for several entries."""
         binary = BINARY.get(name.lower())
         if binary is None and (found := texts(values)):
-            return found
+            return [*found]
         spelled = name.encode()
         return [
             self._cell(dn, spelled, some, binary) if (some := listed(value)) else ""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rosterd.core.doors import Cell
 from rosterd.errors import SourceError
 from rosterd.sources.ldap.connect import compile_search
-from rosterd.sources.ldap.decode import Entry, parse
+from rosterd.sources.ldap.decode import parse
 from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.root import root_dse
 from rosterd.sources.ldap.session import Session
@@ -45,12 +46,10 @@ def netbios_names(session: Session) -> dict[str, str]:
     return found
 
 
-def fill(entries: Sequence[Entry], dns: Sequence[str], at: Sequence[int], names: Mapping[str, str]) -> None:
-    """Puts the name of each entry's domain into its cells."""
-    for entry, dn in zip(entries, dns, strict=True):
-        name = _name(dn, names)
-        for cell in at:
-            entry.cells[cell] = name
+def fill(cells: list[list[Cell]], dns: Sequence[str], at: Sequence[int], names: Mapping[str, str]) -> None:
+    """Puts the name of each entry's domain into its cells, which are given by columns."""
+    for cell in at:
+        cells[cell] = [_name(dn, names) for dn in dns]
 
 
 def _name(dn: str, names: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TypeAlias
 
 from rosterd.core.doors import Batch, Proof
@@ -12,13 +13,13 @@ from rosterd.core.people import ref_dn, ref_logon, ref_sid
 from rosterd.sources.ldap import domains
 from rosterd.sources.ldap.belonging import Primaries, belongs, note
 from rosterd.sources.ldap.connect import compile_search
-from rosterd.sources.ldap.decode import Entry, Layout, Warnings
-from rosterd.sources.ldap.dn import normalise_dn, within
+from rosterd.sources.ldap.decode import Entry, Layout, Value, Warnings, listed, texts
+from rosterd.sources.ldap.dn import normalise_dn, normalise_dns, within
 from rosterd.sources.ldap.flavors import ALL_GROUPS, BINARY, FLAVORS, Flavor, sid
 from rosterd.sources.ldap.groups import by_logon, complete, member_refs
 from rosterd.sources.ldap.pages import Page, Tally, read_pages
 from rosterd.sources.ldap.results import printable
-from rosterd.sources.ldap.rows import Rows
+from rosterd.sources.ldap.rows import Block, Rows
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.settings import LdapGroupsSettings, LdapSettings
 
@@ -87,8 +88,9 @@ def people_batches(
         batch = people_batch(source, settings, session, attributes, primaries, warnings)
         base = place.base or settings.base
         search = compile_search(base, place.scope, place.filter, layout.asked)
+        whole = partial(complete, session, layout)
         for page in read_pages(session, search, tally, base):
-            yield batch(_entries(session, rows, page))
+            yield batch(rows.block(page, whole))
 
     return batches
 
@@ -107,7 +109,7 @@ def people_layout(settings: LdapSettings, attributes: Sequence[str], warnings: W
 def people_batch(
     source: str, settings: LdapSettings, session: Session, attributes: Sequence[str], primaries: Primaries,
     warnings: Warnings,
-) -> Callable[[Sequence[Entry]], Batch]:  # fmt: skip
+) -> Callable[[Block], Batch]:  # fmt: skip
     """Makes batches of entries that were read with a people_layout."""
     flavor = FLAVORS[settings.flavor]
     labels = domains.places(attributes)
@@ -115,29 +117,42 @@ def people_batch(
     states = slice(_STATES, _STATES + len(flavor.states))
     grouped = settings.groups is not None and (bool(settings.groups.member_of) or bool(primaries))
 
-    def batch(entries: Sequence[Entry]) -> Batch:
-        now = time.time()
-        dns = [normalise_dn(entry.dn) for entry in entries]
-        if labels:
-            domains.fill(entries, dns, labels, names)
+    def batch(block: Block) -> Batch:
+        dns = normalise_dns(block.dns)
+        domains.fill(block.cells, dns, labels, names)
         return Batch(
-            rows=[entry.cells for entry in entries],
-            places=[entry.dn for entry in entries],
-            ids=[_stable_id(flavor, entry, warnings) for entry in entries],
+            rows=[list(row) for row in zip(*block.cells, strict=True)] or [[] for _ in dns],
+            places=block.dns,
+            ids=_stable_ids(flavor, block.extras[_ID], block.dns, warnings),
             dns=dns,
-            refs=[_refs(source, dn, entry.extras) for dn, entry in zip(dns, entries, strict=True)],
-            disabled=[flavor.disabled(entry.extras[states], now) for entry in entries]
-            if flavor.states
-            else (),
-            groups=[_belongs(flavor, primaries, entry.extras) for entry in entries] if grouped else (),
+            refs=_refs(source, dns, block.extras[_UID], block.extras[_SID]),
+            disabled=_disabled(flavor, block.extras[states], len(dns)),
+            groups=_belongings(flavor, primaries, block.extras) if grouped else (),
         )
 
     return batch
 
 
-def _belongs(flavor: Flavor, primaries: Primaries, extras: Sequence[list[bytes]]) -> tuple[str, ...]:
-    named = [value for values in extras[_STATES + len(flavor.states) :] for value in values]
-    return belongs(flavor, primaries, extras[_SID], extras[_PRIMARY], named)
+def _belongings(
+    flavor: Flavor, primaries: Primaries, extras: Sequence[Sequence[Value]]
+) -> list[tuple[str, ...]]:
+    """The refs of the groups that each entry speaks of."""
+    first = _STATES + len(flavor.states)
+    found = []
+    for row in zip(*extras, strict=True):
+        named = [value for values in row[first:] for value in listed(values)]
+        found.append(belongs(flavor, primaries, listed(row[_SID]), listed(row[_PRIMARY]), named))
+    return found
+
+
+def _disabled(flavor: Flavor, states: Sequence[Sequence[Value]], count: int) -> Sequence[bool]:
+    """Who is off, by the columns of the flavor's states; () when it has none."""
+    if not states:
+        return ()
+    if not any(map(any, states)):
+        return [flavor.disabled([[] for _ in states], 0)] * count
+    now = time.time()
+    return [flavor.disabled([listed(value) for value in row], now) for row in zip(*states, strict=True)]
 
 
 def group_batches(
@@ -155,18 +170,17 @@ def group_batches(
         primaries.clear()
         own = flavor.own if groups.primary else ""
         layout = Layout(attributes, (flavor.id, own, _MEMBER_URL, *groups.members), warnings)
-        rows = Rows(layout)
         read: set[str] = set()  # normalised DNs, kept only to leave them out of the second search
         search = compile_search(base, groups.scope, groups.filter, layout.asked)
         for page in read_pages(session, search, tally, base):
-            batch = _group_batch(source, flavor, groups, _entries(session, rows, page), primaries, warnings)
+            batch = _group_batch(source, flavor, groups, _entries(session, layout, page), primaries, warnings)
             if groups.nested:
                 read.update(batch.dns)
             yield batch
         for wide in _bases(base, settings.base) if groups.nested else ():
             search = compile_search(wide, "subtree", ALL_GROUPS, layout.asked)
             for page in read_pages(session, search, tally, wide):
-                entries = _entries(session, rows, page)
+                entries = _entries(session, layout, page)
                 fresh = [entry for entry in entries if normalise_dn(entry.dn) not in read]
                 tally.entries -= len(entries) - len(fresh)
                 if fresh:
@@ -188,7 +202,7 @@ def _group_batch(
     return Batch(
         rows=[entry.cells for entry in entries],
         places=[entry.dn for entry in entries],
-        ids=[_stable_id(flavor, entry, warnings) for entry in entries],
+        ids=[_stable_id(flavor, entry.extras[_ID], entry.dn, warnings) for entry in entries],
         dns=dns,
         members=[member_refs(source, groups.members, entry.extras[_MEMBERS:]) for entry in entries],
     )
@@ -203,22 +217,24 @@ def _bases(groups: str, source: str) -> list[str]:
     return [source, groups]
 
 
-def _entries(session: Session, rows: Rows, page: Page) -> list[Entry]:
+def _entries(session: Session, layout: Layout, page: Page) -> list[Entry]:
     """The decoded entries of a page, each whole."""
-    entries = rows.entries(page)
+    entries = [layout.entry(*place) for place in page]
     for entry in entries:
         if entry.ranges:
-            complete(session, rows.layout, entry)
+            complete(session, layout, entry)
     return entries
 
 
-def _refs(source: str, dn: str, extras: Sequence[list[bytes]]) -> str:
-    """How groups may name an entry: by its DN, by its uids where groups have memberUid, by its identifier."""
-    uids, sids = extras[_UID], extras[_SID]
-    if not uids and not sids:
-        return ref_dn(dn)
-    logons = [ref_logon(source, uid.decode("utf-8", "replace").replace("\0", "")) for uid in uids]
-    return "\0".join([ref_dn(dn), *logons, *_foreign(sids)])
+def _refs(source: str, dns: Sequence[str], uids: Sequence[Value], sids: Sequence[Value]) -> list[str]:
+    """How groups may name each entry: by its DN, by its uids where groups have memberUid, by its identifier."""
+    found = [ref_dn(dn) for dn in dns]
+    if any(uids) or any(sids):
+        for at, (mine, its) in enumerate(zip(uids, sids, strict=True)):
+            texts = [uid.decode("utf-8", "replace").replace("\0", "") for uid in listed(mine)]
+            logons = [ref_logon(source, text) for text in texts]
+            found[at] = "\0".join([found[at], *logons, *_foreign(listed(its))])
+    return found
 
 
 def _foreign(sids: Sequence[bytes]) -> list[str]:
@@ -228,14 +244,19 @@ def _foreign(sids: Sequence[bytes]) -> list[str]:
         return []  # what is no identifier names nobody
 
 
-def _stable_id(flavor: Flavor, entry: Entry, warnings: Warnings) -> str:
-    """The id that survives renames, "" where the entry has none."""
-    values = entry.extras[_ID]
+def _stable_ids(flavor: Flavor, column: Sequence[Value], dns: Sequence[str], warnings: Warnings) -> list[str]:
+    """The ids that survive renames, "" where an entry has none."""
+    if flavor.id.lower() not in BINARY and (found := texts(column)):
+        return found
+    return [_stable_id(flavor, listed(value), dn, warnings) for value, dn in zip(column, dns, strict=True)]
+
+
+def _stable_id(flavor: Flavor, values: Sequence[bytes], dn: str, warnings: Warnings) -> str:
     if not values:
         return ""
     binary = BINARY.get(flavor.id.lower())
     try:
         return binary(values[0]) if binary else values[0].decode("utf-8")
     except ValueError:
-        warnings.add(f"{flavor.id} of {printable(entry.dn)} is no valid identifier")
+        warnings.add(f"{flavor.id} of {printable(dn)} is no valid identifier")
         return ""

@@ -14,6 +14,7 @@ from rosterd.sources.ldap.feeds import people_batch, people_layout
 from rosterd.sources.ldap.recognise import advice, recognised
 from rosterd.sources.ldap.results import SIZE_LIMIT, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
+from rosterd.sources.ldap.rows import Rows
 from rosterd.sources.ldap.session import PAGED_RESULTS, Session, paged
 from rosterd.sources.settings import LdapSettings
 
@@ -77,5 +78,5 @@ def _first_people(
     answer = session.collect(session.ask(search, paged(FIRST, b"")), FIRST)
     if answer.done.code not in (SUCCESS, SIZE_LIMIT):
         raise failure(f"searching under {base!r}", answer.done.code, answer.done.message)
-    entries = [layout.entry(*found) for found in answer.entries]
-    return people_batch(source, settings, session, attributes, {}, warnings)(entries)
+    block = Rows(layout).block(answer.entries, lambda _entry: None)
+    return people_batch(source, settings, session, attributes, {}, warnings)(block)

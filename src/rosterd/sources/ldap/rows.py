@@ -1,121 +1,157 @@
-"""Entries of a page decoded by what they have in common; what differs is left to the general decoder.
+"""People of a page decoded by what they have in common; what differs is left to the general decoder.
 
 Entries of one search have the same attributes, mostly in the same order, with values of less than 128 bytes.
-So the bytes before a value can be foretold from its length and are compared in one step, and columns of
-values become text in one step. Nothing is guessed: what is not exactly as foretold is decoded by `parse`,
-and both give the same entry (tests/doors/test_ldap_rows.py).
+So a value's length is found by looking up all the bytes before it in one step, and columns of values become
+text in one step. Nothing is guessed: what was not seen before is decoded by `parse`, and both give the same
+(tests/doors/test_ldap_rows.py compares them, and both with ldap3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from rosterd.core.doors import Cell
 from rosterd.sources.ldap import ber
-from rosterd.sources.ldap.decode import Entry, Layout, Raw, listed, parse, texts, values_of
+from rosterd.sources.ldap.decode import Entry, Layout, Raw, Target, Value, parse, texts, values_of
 
 SHORT = 0x80  # lengths below it take one byte
-MOST = 10_000  # sizes of attribute lists remembered, and spellings of attributes
+MOST = 10_000  # sizes of attribute lists that are remembered, and spellings of attributes
 
-# One entry: its DN, then a value for each place: b"" where there is none, a list where it is not one short value.
-Row: TypeAlias = "list[Any]"
+# One entry: its DN, then a value for each place; b"" where there is none.
+Row: TypeAlias = "list[Value]"
+# The bytes before a value -> the value's length. All of them have the same width.
+Heads: TypeAlias = "dict[bytes, int]"
+
+
+class Block(NamedTuple):
+    """Entries by columns: DNs as spelled, then a list for each cell and for each extra of the layout."""
+
+    dns: list[str]
+    cells: list[list[Cell]]
+    extras: list[list[Value]]
 
 
 class Slot:
-    """An attribute as it is spelled: what stands before its value, by the value's length, and who came next.
+    """An attribute as it is spelled and written: what stands before a short value, and which one came next."""
 
-    `last`: where in those bytes the length stands. `heads`: those bytes; () matches nothing.
-    """
+    __slots__ = ("following", "heads", "target", "width")
 
-    __slots__ = ("following", "heads", "last", "place")
-
-    def __init__(self, place: int, last: int, heads: Sequence[bytes | tuple[()]]) -> None:
-        self.place = place
-        self.last = last
+    def __init__(self, target: Target, width: int, heads: Heads) -> None:
+        self.target = target
+        self.width = width
         self.heads = heads
         self.following = self
 
 
-_NONE: list[bytes | tuple[()]] = [()] * 256
-
-
 class Rows:
-    """Decodes the pages of one search into the entries that its layout describes."""
+    """Decodes the pages of one search into the columns that its layout describes."""
 
     def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        # Where an attribute goes among the cells and the extras -> its place in a row; the DN has the first.
-        self._targets = {target: place for place, target in enumerate(layout.targets(), 1)}
-        self._blank: Row = [b""] * (1 + len(self._targets))
+        self._layout = layout
+        self._places = {target: place for place, target in enumerate(layout.targets(), 1)}
         self._lists: dict[int, bytes] = {}  # the header of an attribute list, by the size of both
         self._slots: dict[bytes, Slot] = {}
-        self._root = Slot(0, 0, _NONE)
+        self._root = Slot(((), ()), 0, {})
+        self._path: list[
+            Slot
+        ] = []  # the attributes of most entries, in their order; the first places are theirs
+        self._walked: list[Slot] = []  # the same of the last entry that was not so
 
-    def entries(self, page: Sequence[tuple[bytes, int, int]]) -> list[Entry]:
-        """The entries of a page, in its order; ValueError when their bytes are none."""
-        rows: list[Row] = []
+    def block(self, page: Sequence[tuple[bytes, int, int]], complete: Callable[[Entry], None]) -> Block:
+        """The entries of a page, in its order; ValueError when their bytes are none.
+
+        complete: what to do with entries before anything else, as some of their values may be missing.
+        """
         odd: dict[int, Entry] = {}
-        for at, place in enumerate(page):
-            row = self._row(*place)
+        rows, strays = self._straight(page)
+        for at in strays:
+            row = self._walk(*page[at])
             if row is None:
-                odd[at] = self._general(*place)
-            else:
-                rows.append(row)
-        found = self._whole(rows) if rows else []
-        if not odd:
-            return found
-        regular = iter(found)
-        return [odd[at] if at in odd else next(regular) for at in range(len(page))]
+                odd[at] = self._general(*page[at])
+            rows[at] = row or []
+        if len(strays) * 2 > len(page) and self._walked:
+            found = self._columns(rows, uneven=True)
+            self._follow(self._walked)
+        else:
+            found = self._columns(rows, uneven=bool(strays))
+        for at, entry in odd.items():
+            complete(entry)
+            _insert(found, at, entry)
+        return found
 
-    def _row(self, data: bytes, start: int, end: int) -> Row | None:
-        """One entry by what is foretold; None when it is not so."""
+    def _straight(self, page: Sequence[tuple[bytes, int, int]]) -> tuple[list[Row], list[int]]:
+        """Rows of the entries that are like most, as wide as the path, and where the others are."""
+        rows: list[Row] = []
+        strays: list[int] = []
+        path = [(slot.width, slot.heads) for slot in self._path]
+        lists = self._lists
+        for data, start, end in page:
+            row: Row = []
+            try:
+                at = start + 2 + data[start + 1]
+                head = lists[end - at]
+                dn = at
+                at += len(head)
+                if data[dn:at] != head or data[start] != ber.OCTETS or data[start + 1] >= SHORT:
+                    raise KeyError
+                row.append(data[start + 2 : dn])
+                for width, heads in path:
+                    first = at + width
+                    at = first + heads[data[at:first]]
+                    row.append(data[first:at])
+                if at != end or not path:
+                    raise KeyError
+            except LookupError:  # costs nothing where it does not happen
+                strays.append(len(rows))
+            rows.append(row)
+        return rows, strays
+
+    def _walk(self, data: bytes, start: int, end: int) -> Row | None:
+        """A row as wide as there are places, attribute by attribute; None when something was not seen before."""
         if end - start < 2 or data[start] != ber.OCTETS or (size := data[start + 1]) >= SHORT:
             return None
         at = start + 2 + size
         head = self._lists.get(end - at)
         if head is None or not data.startswith(head, at):
             return None
-        row = self._blank.copy()
+        row: Row = [b""] * (1 + len(self._places))
         row[0] = data[start + 2 : at]
         at += len(head)
-        count, previous, most = 1, self._root, len(data)
+        walked: list[Slot] = []
+        previous = self._root
         while at < end:
-            slot = previous.following
-            last = at + slot.last
-            # A length beyond the end of the entry is not believed: `at` is then no longer equal to `end`.
-            if last < most and data.startswith(slot.heads[size := data[last]], at):
-                row[slot.place] = data[last + 1 : (at := last + 1 + size)]
-            else:
-                other = self._other(data, at, end)
-                if other is None:
-                    return None
-                slot, value, at = other
-                row[slot.place] = value
-                previous.following = slot
-            previous = slot
-            count += 1
+            slot, value, at = self._step(previous.following, data, at, end)
+            if slot is None:
+                return None
+            previous.following = previous = slot
+            row[self._places[slot.target]] = value
+            walked.append(slot)
         # An attribute that came twice has filled one place twice: the general decoder puts both together.
-        return row if at == end and len(row) - row.count(b"") == count else None
+        if at != end or len({slot.target for slot in walked}) != len(walked):
+            return None
+        self._walked = walked
+        return row
 
-    def _other(self, data: bytes, at: int, end: int) -> tuple[Slot, bytes | list[bytes], int] | None:
-        """An attribute that was not foretold: where it goes, its value or values, and where it ends."""
+    def _step(self, slot: Slot, data: bytes, at: int, end: int) -> tuple[Slot | None, Value, int]:
+        """One attribute, perhaps in this slot: its slot (None: not known), its value, and where it ends."""
+        first = at + slot.width
+        size = slot.heads.get(data[at:first])
+        if size is not None:
+            return slot, data[first : first + size], first + size
         try:
             inner, after = ber.expect(data, at, end, ber.SEQUENCE)
             first, last = ber.expect(data, inner, after, ber.OCTETS)
-            slot = self._slots.get(data[first:last])
-            if slot is None:
-                return None
             values = values_of(data, last, after)
         except (ValueError, IndexError):
-            return None  # the general decoder says what is wrong
-        simple = len(values) == 1 and 0 < len(values[0]) < SHORT
-        return slot, values[0] if simple else values, after
+            return None, b"", end  # the general decoder says what is wrong
+        short = len(values) == 1 and 0 < len(values[0]) < SHORT
+        return self._slots.get(data[first:last]), values[0] if short else values, after
 
     def _general(self, data: bytes, start: int, end: int) -> Entry:
         dn, raw = parse(data, start, end)
         self._learn(data, start, end, raw)
-        return self.layout.made(dn, raw)
+        return self._layout.made(dn, raw)
 
     def _learn(self, data: bytes, start: int, end: int, raw: Raw) -> None:
         """Remembers how an entry is written, for those that are written alike."""
@@ -125,44 +161,58 @@ class Rows:
             self._lists[end - at] = data[at:inner]
         write = ber.long_tlv if data[at + 1] == ber.LONG else ber.tlv
         for name, _ in raw:
-            place = self._targets.get(self.layout.target(name))
-            if place is not None and name not in self._slots and len(self._slots) < MOST:
-                self._slots[name] = _slot(place, name, write)
+            target = self._layout.target(name)
+            if target in self._places and name not in self._slots and len(self._slots) < MOST:
+                self._slots[name] = _slot(target, name, write)
 
-    def _whole(self, rows: list[Row]) -> list[Entry]:
-        """Rows as entries, worked out by columns."""
-        dns, *columns = zip(*rows, strict=True)
-        names = texts(dns) or [dn.decode("utf-8", "replace") for dn in dns]
-        layout = self.layout
-        cells: list[Sequence[Cell]] = [[""] * len(rows)] * len(layout.attributes)
-        extras: list[list[list[bytes]]] = [[] for _ in range(layout.width)]
-        for (into, beside), place in self._targets.items():
-            column = columns[place - 1]
-            if into:
-                made = layout.column(names, layout.attributes[into[0]], column)
-                for at in into:
-                    cells[at] = made
-            for at in beside:
-                extras[at] = [listed(value) for value in column]
-        for at, values in enumerate(extras):
-            extras[at] = values or [[] for _ in rows]
-        some: list[list[Cell]] = [list(row) for row in zip(*cells, strict=True)] or [[] for _ in rows]
-        more: list[list[list[bytes]]] = [list(row) for row in zip(*extras, strict=True)] or [[] for _ in rows]
-        return [Entry(*parts, []) for parts in zip(names, some, more, strict=True)]
+    def _follow(self, path: list[Slot]) -> None:
+        """Expects such entries from now on: their attributes come first among the places."""
+        self._path = path
+        first = [slot.target for slot in path]
+        others = [target for target in self._places if target not in first]
+        self._places = {target: place for place, target in enumerate([*first, *others], 1)}
+
+    def _columns(self, rows: list[Row], *, uneven: bool) -> Block:
+        """Rows turned into columns, without the empty ones. uneven: some are wider, or empty."""
+        if uneven:
+            blank: Row = [b""] * (1 + len(self._places))
+            rows = [row + blank[len(row) :] for row in rows if row]
+        columns: list[Sequence[Value]] = list(zip(*rows, strict=True))
+        count = len(rows)
+        dns = [value for value in columns[0] if isinstance(value, bytes)] if columns else []
+        layout = self._layout
+        found = Block(
+            texts(dns) or [dn.decode("utf-8", "replace") for dn in dns],
+            [[""] * count for _ in layout.attributes],
+            [[b""] * count for _ in range(layout.width)],
+        )
+        for (cells, extras), column in zip(self._places, columns[1:], strict=False):
+            for at in cells:
+                found.cells[at] = layout.column(found.dns, layout.attributes[at], column)
+            for at in extras:
+                found.extras[at] = list(column)
+        return found
 
 
-def _slot(place: int, name: bytes, write: Callable[[int, bytes], bytes]) -> Slot:
+def _insert(block: Block, at: int, entry: Entry) -> None:
+    """Puts an entry in its place among others."""
+    block.dns.insert(at, entry.dn)
+    for column, cell in zip(block.cells, entry.cells, strict=True):
+        column.insert(at, cell)
+    for values, value in zip(block.extras, entry.extras, strict=True):
+        values.insert(at, value)
+
+
+def _slot(target: Target, name: bytes, write: Callable[[int, bytes], bytes]) -> Slot:
     """What stands before one short value of an attribute. `write` makes a SEQUENCE or SET as the server does."""
     described = ber.tlv(ber.OCTETS, name)
-    heads = list(_NONE)
-    last = -1
+    heads: Heads = {}
+    width = 0
     for size in range(1, SHORT):
         value = ber.tlv(ber.OCTETS, bytes(size))
         whole = write(ber.SEQUENCE, described + write(ber.SET, value))
         head = whole[: len(whole) - size]
-        # In the shortest form a longer value makes a longer header: its length would stand elsewhere.
-        if last < 0:
-            last = len(head) - 1
-        if len(head) - 1 == last:
-            heads[size] = head
-    return Slot(place, last, heads)
+        width = width or len(head)
+        if len(head) == width:  # in the shortest form the header of a longer value is longer itself
+            heads[head] = size
+    return Slot(target, width, heads)
