@@ -218,3 +218,15 @@ def test_a_daemon_takes_a_sign_in_made_meanwhile(home: Office) -> None:
         assert not made.keep_alive()
         assert pasted(home, "{answer}\n")[0] == 0
         assert len(made.read(Place(APPLICATION, "app-1", "")).holders) == 5
+
+
+def test_check_tells_who_is_signed_in(home: Office) -> None:
+    home.put(people("ana"), "plain.csv")
+    before = home.do("check", "--customer", "acme", "--json")
+    [found] = [one for one in before.document["findings"] if one["what"] == "acme: autodesk"]
+    assert (before.code, found["exit_code"], found["next"]) == (9, 9, "rosterd sign-in acme")
+    assert pasted(home, "{answer}\n")[0] == 0
+    after = home.do("check", "--customer", "acme")
+    assert after.code == 0, after.said
+    assert re.search(r"ok   acme: autodesk: http://\S+: signed in, refreshed 2\d{3}-", after.out)
+    assert "autodesk" not in home.do("check", "--customer", "plain").out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from base64 import b64encode, urlsafe_b64decode
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.core.settings_kit import SMALL
 from tests.doors.autodesk_kit import (
     APP,
     CLIENT,
@@ -286,3 +289,41 @@ def test_keys_that_cannot_be_used_are_refused_without_a_word_of_them(
     with pytest.raises(SettingsError, match=r"missing\.pem: the key cannot be read"):
         assertions(account(key_file=tmp_path / "missing.pem"), CLIENT, "https://x")
     assert len(assertions(account(private_key=pem(key)), CLIENT, "https://x")().split(".")) == 3
+
+
+WITHOUT = """
+import sys
+sys.modules["cryptography"] = None
+import threading
+from pathlib import Path
+from rosterd import assemble
+from rosterd.errors import SettingsError
+from rosterd.settings import load
+try:
+    assemble.open_autodesk(load(Path(sys.argv[1]), {}).settings, "acme", threading.Event(), None)
+except SettingsError as error:
+    print(error.exit_code, error, error.hint)
+"""
+
+
+def test_a_service_account_without_its_library_says_what_to_install(tmp_path: Path) -> None:
+    config = tmp_path / "rosterd.toml"
+    config.write_text(SMALL + ACCOUNT)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(config)], capture_output=True, text=True, timeout=60, check=True,
+        env={"PYTHONPATH": "src"}, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.stdout.startswith(
+        "2 customers.acme.autodesk.service_account: a service account needs the library"
+    )
+    assert "pip install 'rosterd[service-account]'" in done.stdout
+
+
+ACCOUNT = """
+[customers.acme.autodesk]
+client_id = "x"
+[customers.acme.autodesk.service_account]
+id = "a"
+key_id = "k"
+private_key = "canary"
+"""
