@@ -144,12 +144,10 @@ def changed() -> Iterator[Any]:
         for field in row._fields:
             if field != "first_seen":
                 value: Any = ("x",) if field in ("emails", "groups") else "other"
-                yield (
-                    f"{name} {field}",
-                    replace(SMALL, **{name: [rows[0]._replace(**{field: value}), *rows[1:]]}),
-                )
-        yield f"{name} fewer", replace(SMALL, **{name: rows[1:]})
-        yield f"{name} none", replace(SMALL, **{name: []})
+                other: dict[str, Any] = {name: [rows[0]._replace(**{field: value}), *rows[1:]]}
+                yield f"{name} {field}", replace(SMALL, **other)
+        fewer: dict[str, Any] = {name: rows[1:]}
+        yield f"{name} fewer", replace(SMALL, **fewer)
     yield "leavers", replace(SMALL, leavers=[])
 
 
