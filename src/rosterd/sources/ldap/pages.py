@@ -16,7 +16,7 @@ from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.flavors import PARTITIONS, SAME_COOKIE
 from rosterd.sources.ldap.results import OPERATIONS_ERROR, REFERRAL, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
-from rosterd.sources.ldap.session import PAGED_RESULTS, Answer, Session, paged
+from rosterd.sources.ldap.session import PAGED_RESULTS, Answer, Search, Session, paged
 
 TIDYING = (0.005, 0.02, 0.1, 0.5, 1.0)  # seconds to wait for a server that is still busy with the page before
 EMPTY_PAGES = 100  # in a row: a server may give a few, an endless search gives nothing else
@@ -48,7 +48,7 @@ class Tally:
             )
 
 
-def read_pages(session: Session, search: bytes, tally: Tally, base: str) -> Iterator[Page]:
+def read_pages(session: Session, search: Search, tally: Tally, base: str) -> Iterator[Page]:
     """Yields the pages of a search and ends only when it was complete. Raises SourceError or Stopped."""
     cookies: set[bytes] = set()
     empty, cookie = 0, b""
