@@ -66,6 +66,9 @@ class Metrics:
                 if count:
                     self.records.labels(customer, kind, outcome).inc(count)
 
+    def notice(self, way: str, result: str) -> None:
+        self.notices.labels(way, result).inc()
+
     def skip(self, entry: Entry) -> None:
         self.skipped.labels(entry.customer).inc()
 
