@@ -7,7 +7,7 @@ WORKERS ?= 2
 TESTS ?= tests
 PYTEST ?=
 
-TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace
+TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace systemd prometheus
 
 export PYTHON
 .DEFAULT_GOAL := help
