@@ -74,7 +74,7 @@ def read_pages(session: Session, search: Search, tally: Tally, base: str) -> Ite
             asked = session.ask(search, paged(tally.page_size, cookie))
 
 
-def _answer(session: Session, search: bytes, size: int, cookie: bytes, asked: int) -> Answer:
+def _answer(session: Session, search: Search, size: int, cookie: bytes, asked: int) -> Answer:
     """A page's answer. 389 DS gives out a page before it is done with it, and whoever asks for the next one at once
     gets operationsError and nothing else: the same cookie is then good a moment later."""
     for pause in TIDYING:
