@@ -7,16 +7,17 @@ WORKERS ?= 2
 TESTS ?= tests
 PYTEST ?=
 
-TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace
+TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace chromium 389-ds-base \
+	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba python3-gssapi
 
 export PYTHON
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint pytest wheel bench format lock clean
+.PHONY: help demo test setup lint pytest test-large wheel bench format lock clean
 
 help: ## show this
 	@printf '\n  rosterd keeps print queues in step with the company directory.\n\n'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "    make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
 	@printf '\n  PYTHON=%s  VENV=%s  WORKERS=%s\n\n' '$(PYTHON)' '$(VENV)' '$(WORKERS)'
 
 demo: ## try it: a pretend Orbix, a sample company, two runs; touches nothing outside this folder
@@ -43,6 +44,11 @@ pytest: ## the tests alone
 	@scripts/venv '$(VENV)' test
 	@printf '\n== pytest\n'
 	@'$(VENV)/bin/pytest' --numprocesses '$(WORKERS)' --dist loadfile --no-loadscope-reorder $(PYTEST) $(TESTS)
+
+test-large: ## the directories once more, with 20,000 people each
+	@scripts/venv '$(VENV)' test
+	@ROSTERD_TEST_PEOPLE=20000 '$(VENV)/bin/pytest' $(PYTEST) tests/real/ldap/test_active_directory.py \
+		tests/real/ldap/test_389.py tests/real/ldap/test_openldap.py
 
 wheel: ## build the wheel and run it in a clean environment
 	@scripts/venv '$(VENV)' test

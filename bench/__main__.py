@@ -6,12 +6,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import company, counting, million, starting
+from bench import company, counting, directory, million, starting
 from bench.figures import Figure, line, write
 from bench.ground import Setup, sandbox
 from bench.measure import ROOT, Broken
 
-GOALS = {**million.GOALS, **company.GOALS, **counting.GOALS, **starting.GOALS}
+GOALS = {**directory.GOALS, **million.GOALS, **company.GOALS, **counting.GOALS, **starting.GOALS}
 SMALL = 20  # what sizes are divided by for a quick try
 
 

@@ -32,6 +32,8 @@ client = "{name}"
 [customers.{name}.guards]
 first_run = "go"
 updates = {{ percent = 100 }}
+"""
+_FILE = """\
 [customers.{name}.sources.hr]
 kind = "csv"
 path = "{name}.csv"
@@ -98,12 +100,16 @@ def sandbox() -> Iterator[Sandbox]:
 
 @dataclass(frozen=True)
 class Site:
-    """One directory with the settings of some customers; their files are NAME.csv and NAME-groups.csv."""
+    """One directory with the settings of some customers; their files are NAME.csv and NAME-groups.csv.
+
+    With `source`, the settings of another source stand in place of the files.
+    """
 
     directory: Path
     sandbox: Sandbox
     customers: Sequence[str] = ("acme",)
     groups: bool = False
+    source: str = ""
     command: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +121,8 @@ class Site:
         }
         parts = [_SETTINGS.format(**urls)]
         for name in self.customers:
-            parts.append(_CUSTOMER.format(name=name) + (_GROUPS.format(name=name) if self.groups else ""))
+            parts.append(_CUSTOMER.format(name=name) + (self.source or _FILE.format(name=name)))
+            parts.append(_GROUPS.format(name=name) if self.groups else "")
         config.write_text("".join(parts), encoding="utf-8")
         config.chmod(0o600)
         command = ["-m", "rosterd", "run", "--once", "--quiet", "--json", "--config", str(config)]

@@ -29,18 +29,26 @@ class Usage(NamedTuple):
 
 
 def python(*arguments: str, codes: Sequence[int] = (0,)) -> Usage:
-    """Runs this interpreter to its end. Raises Broken when it ends with another code than `codes`.
+    """Runs this interpreter to its end, as `process` does."""
+    return process(sys.executable, *arguments, codes=codes)
+
+
+def process(program: str, *arguments: str, codes: Sequence[int] = (0,), keep: bool = True) -> Usage:
+    """Runs a program to its end; without `keep` nobody hears what it says on its standard output.
+
+    Raises Broken when it ends with another code than `codes`.
 
     The kernel counts the pages of the starting process into the new one's peak until it has replaced itself,
     so whoever calls this must be smaller than what is measured: nothing large is ever built in this process.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
+    with (
+        tempfile.TemporaryFile() if keep else Path(os.devnull).open("w+b") as out,
+        tempfile.TemporaryFile() as error,
+    ):
         streams = [(os.POSIX_SPAWN_DUP2, file.fileno(), number) for file, number in ((out, 1), (error, 2))]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
         began = time.perf_counter()
-        child = os.posix_spawn(
-            sys.executable, [sys.executable, *arguments], environment, file_actions=streams
-        )
+        child = os.posix_spawn(program, [program, *arguments], environment, file_actions=streams)
         _, status, used = os.wait4(child, 0)
         wall = time.perf_counter() - began
         said, complained = _text(out), _text(error)

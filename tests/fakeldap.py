@@ -124,6 +124,7 @@ class Fake:
         self.start_tls = start_tls
         self.vendor = "Acme Directory"
         self.controls: tuple[bytes, ...] = (PAGED,)
+        self.about: dict[str, list[bytes | str]] = {}  # what else it says of itself
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.plain = bytearray()
         self.secured = bytearray()
@@ -191,6 +192,7 @@ class Fake:
             elif request.operation == SEARCH and request.base == "":
                 attributes: dict[str, list[bytes | str]] = {"vendorName": [self.vendor]}
                 attributes["supportedControl"] = list(self.controls)
+                attributes |= self.about
                 peer.send(entry(request.id, "", attributes) + done(request.id, None))
             elif request.operation == SEARCH:
                 self.searches += 1

@@ -32,6 +32,8 @@ def customer_document(
         "reasons": {bucket: dict(counts.most_common(EXAMPLES)) for bucket, counts in plan.reasons.items()},
         "problems": problems,
         "warnings": dict(plan.warnings),
+        "renamed": plan.renamed,
+        "renames": _renames(plan),
         **more,
     }
 
@@ -44,4 +46,10 @@ def plan_document(plan: Plan, verdict: Verdict) -> dict[str, Any]:
         "digest": plan.digest,
         **{NAMES[kind]: plan.tallies[kind].document() for kind in KINDS},
         "warnings": dict(plan.warnings),
+        "renamed": plan.renamed,
+        "renames": _renames(plan),
     }
+
+
+def _renames(plan: Plan) -> list[dict[str, str]]:
+    return [{"from": old, "to": new} for old, new in sorted(plan.successors.items())]

@@ -155,6 +155,13 @@ class Plan:
     )
     warnings: dict[str, int] = field(default_factory=dict)
     dropped: Sorter[tuple[bytes, str, bytes]] = field(default_factory=Sorter)  # refusals that no longer stand
+    renamed: int = 0  # leavers whose entry has come back under another key
+    successors: dict[str, str] = field(
+        default_factory=dict
+    )  # old key -> new key, as shown: the first of them
+    unsure: set[bytes] = field(
+        default_factory=set
+    )  # groupings some of whose members only an unread source can name
     whole: bool = True  # every source was read completely
     found: set[str] = field(default_factory=set)  # names of `--only` that somebody has
 

@@ -14,7 +14,7 @@ from rosterd.core.doors import Feed, Proof, Source
 from rosterd.core.people import Row, key_of, wanted_of
 from rosterd.emails import SharedEmails
 from rosterd.errors import SourceError, Stopped
-from rosterd.grouping import Edge, GroupMapper, GroupPlan, Groups, declare_column
+from rosterd.grouping import Edge, GroupMapper, GroupPlan, Groups, declare_column, own_edges
 from rosterd.mapping import PeopleMapper
 from rosterd.people_rules import PeoplePlan
 from rosterd.roster import Sorter
@@ -45,12 +45,16 @@ class Gathered:
     people: Sorter[Row] = field(default_factory=lambda: Sorter(key=key_of))
     groups: Groups = field(default_factory=Groups)
     edges: Sorter[Edge] = field(default_factory=lambda: Sorter(whole=True))
+    belonging: Sorter[Edge] = field(
+        default_factory=lambda: Sorter(whole=True)
+    )  # edges that people themselves tell
     proofs: list[Proof] = field(default_factory=list)
     warned: dict[str, int] = field(default_factory=dict)
 
     def close(self) -> None:
         self.people.close()
         self.edges.close()
+        self.belonging.close()
 
 
 def gather(plan: SourcePlan, emails: SharedEmails, progress: Progress, stop: threading.Event) -> Gathered:
@@ -98,6 +102,8 @@ def _people(plan: SourcePlan, found: Gathered, emails: SharedEmails, progress: P
         if plan.people.groups:
             people = [wanted_of(row) for row in rows]
             found.edges.add(declare_column(found.groups, found.name, mapper.memberships(batch, people)))
+        if batch.groups:
+            found.belonging.add(own_edges(found.name, batch))
         progress(f"{found.name}: people", len(rows))
     found.proofs.append(feed.proof())
     found.warned = mapper.warned

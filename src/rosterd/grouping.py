@@ -215,6 +215,16 @@ def unfit(name: str) -> str:
     return ""
 
 
+def own_edges(source: str, batch: Batch) -> list[Edge]:
+    """The memberships that people's own entries tell (a primary group, nsRole), as if their groups had told them."""
+    rows = zip(batch.dns, batch.groups, batch.places, strict=True)
+    return [
+        (ref_dn(dn), ENTRY + group.encode("utf-8", "replace"), source, place)
+        for dn, groups, place in rows
+        for group in groups
+    ]
+
+
 def ref_member(source: str, text: str) -> str:
     """How a CSV names a member: a bare logon of the same source, or DOMAIN//logon."""
     domain, slashes, logon = text.partition("//")

@@ -45,7 +45,7 @@ def refs_of(people: list[Wanted], kinds: set[str], refused: set[bytes]) -> list[
         if key.startswith(NO_KEY):
             key = key.rpartition(NUL)[0]
         if refs:
-            out += [(ref, key, fate, shown) for ref in refs.split("\0")]
+            out += [(ref, key, fate, shown) for ref in refs.split("\0") if ref[:1] != "s" or "s" in kinds]
         elif dn and "d" in kinds:
             out.append((f"d{dn}", key, fate, shown))
         elif "u" in kinds:
@@ -80,6 +80,12 @@ def nesting(
                 if child is not None and source not in flat:
                     parents.setdefault(child, set()).add(handle)
     return Nesting(parents, groups), kinds
+
+
+def led_to(chunks: Iterable[list[Edge]], nest: Nesting) -> Iterator[list[Edge]]:
+    """Of the edges that people tell, those into a grouping that is wanted: in a directory everybody has some group."""
+    for chunk in chunks:
+        yield [edge for edge in chunk if nest.groupings(edge[1])]
 
 
 def seats(
@@ -144,6 +150,8 @@ def _why(ref: str, found: Ref | None, is_group: bool) -> str:
         return f"the member {shown_ref(ref)} is a group, and `nested` is off"
     if found is not None:
         return f"the member {shown_ref(ref)} is ambiguous: {found[3]}"
+    if ref[0] == "s":
+        return f"the member {shown_ref(ref)} belongs to another forest, and no source has read it"
     return f"the member {shown_ref(ref)} is not among the people read"
 
 

@@ -29,6 +29,7 @@ from rosterd.duplicates import SHADOWED, unique
 from rosterd.emails import Share, SharedEmails
 from rosterd.gather import Gathered
 from rosterd.membership import Ref, refs_of, refs_of_known
+from rosterd.renames import find_renames
 from rosterd.roster import Sorter, merged
 
 _key = itemgetter(2)  # of a Change
@@ -74,6 +75,7 @@ def plan_people(
             old = map(known_of, known)
             refs.add(refs_of_known(row for row in old if terms.holds_back(row[5]) and is_active(row[8])))
     plan.drop(terms, PERSON, judge.rest())
+    find_renames(plan)
     for share in shared.values():
         if share.count > 1:
             plan.warn(f"{share.count:,} people share the address {share.email}: {', '.join(share.first)}")

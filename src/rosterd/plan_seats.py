@@ -90,16 +90,11 @@ def _slice(
             plan.problem("refused", SEAT, seat[0], change.shown, refusal[1], "")
         else:
             changes.append(change)
-    lost = [row for row in left if decide(None, row[2]) == GONE and not terms.holds_back(row[1])]
+    lost = _lost(terms, plan, left)
     lost_keys = {row[0] for row in lost}
-    count.wanted.update(
-        [row[0].partition(NUL)[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]
-        + [
-            seat[0].partition(NUL)[0]
-            for seat, row in pairs
-            if seat[2] == REFUSED and row and is_active(row[2])
-        ]
-    )
+    kept = [row[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]
+    kept += [seat[0] for seat, row in pairs if seat[2] == REFUSED and row and is_active(row[2])]
+    count.wanted.update([key.partition(NUL)[0] for key in kept])
     people = ledger.shown(terms.binding, [row[0].partition(NUL)[2] for row in lost]) if lost else {}
     changes += [_gone(row[0], row[1], names, people.get(row[0].partition(NUL)[2], "")) for row in lost]
     changing = {change.key for change in changes if change.op != GONE}
@@ -114,6 +109,17 @@ def _slice(
     count.loose.update([change.key.partition(NUL)[0] for change, approved in departing if not approved])
     draft.add(judge.marked(sending))
     plan.gone.add(departing)
+
+
+def _lost(terms: Terms, plan: Plan, left: list[KnownSeat]) -> list[KnownSeat]:
+    """Of the seats that nobody wants any more, those that this may be concluded of."""
+    return [
+        row
+        for row in left
+        if decide(None, row[2]) == GONE
+        and not terms.holds_back(row[1])
+        and row[0].partition(NUL)[0] not in plan.unsure
+    ]
 
 
 def _decide(

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 
 from rosterd.accounts import compare_accounts
 from rosterd.core.merge import align
+from rosterd.core.people import NUL
 from rosterd.core.plan import KINDS, Digest, Facts, Tally
 from rosterd.draft import ChangeLog, Plan, PlanningLedger, Terms
 from rosterd.emails import SharedEmails
 from rosterd.gather import Gathered
 from rosterd.grouping import Edge, KnownEdge, joined
-from rosterd.membership import Ref, nesting, seats
+from rosterd.membership import Ref, led_to, nesting, seats
 from rosterd.plan_people import plan_people
 from rosterd.plan_registrations import plan_registrations
 from rosterd.plan_seats import plan_groups_and_seats
@@ -32,6 +33,11 @@ def make_plan(
     groups = joined([source.groups for source in sources], terms.precedence)
     edges = [source.edges for source in sources]
     nest, kinds = nesting(merged(edges), groups, terms.flat)
+    told: Sorter[Edge] = Sorter(whole=True)
+    for some in led_to(merged([source.belonging for source in sources]), nest):
+        told.add(some)
+        kinds.update([ref[:1] for ref, _, _, _ in some])
+    edges.append(told)
     refs: Sorter[Ref] = Sorter()
     plan_people(terms, ledger, plan, sources, emails, refs, kinds)
     if terms.access:
@@ -40,6 +46,8 @@ def make_plan(
         _close(sources)
     for chunk in seats(merged([refs]), merged(edges), groups, nest, terms.flat, terms.group_labels):
         plan.seats_wanted.add(chunk)
+        if terms.frozen and "s" in kinds:  # the ledger knows nobody's identifier
+            plan.unsure.update([seat[0].partition(NUL)[0] for seat in chunk if NUL + b"\xffs" in seat[0]])
     refs.close()
     for handle in sorted(nest.cycles & groups.by_key.keys()):
         plan.warn(f"the grouping {groups.by_key[handle].name!r} contains itself through other groups")
@@ -48,6 +56,7 @@ def make_plan(
     _close(sources)
     plan.seats_wanted.close()
     _compare_edges(terms, ledger, plan, edges)
+    told.close()
     if terms.only:
         _pilot(plan)
     _finish(terms, plan)

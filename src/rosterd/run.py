@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from structlog.contextvars import bind_contextvars
+
 from rosterd.access import note_directory, read_places, write_report
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
@@ -37,6 +39,7 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             if not tools.dry:  # a pause stops runs, not looking
                 return outcome
         run = 0 if tools.dry else ledger.start_run(binding.id, started)
+        bind_contextvars(run=run)  # in every line of the log
         try:
             _steps(job, tools, outcome, binding, run)
         except RosterdError as error:

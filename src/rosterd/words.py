@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 KINDS = ("people", "groups", "seats", "registrations")
@@ -97,9 +97,23 @@ def run_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str
     elif document["reason"]:
         yield f"  {paint.bad('why') if document['exit_code'] else 'note'}: {safe(document['reason'])}"
     yield from _problems(document, paint)
+    yield from _renames(document)
     gone = document["people"]["gone"]
     if gone and document["outcome"] in ("done", "partial"):
         yield f"  {gone:,} left the directory and stay in Orbix until removed there: rosterd leavers --customer {name}"
+    reports = document.get("reports", [])
+    if reports:
+        best = next((path for path in reports if path.endswith(".html")), reports[0])
+        yield f"  access report: {safe(best)}"
+
+
+def _renames(document: dict[str, Any]) -> Iterator[str]:
+    """People whose logon or domain changed: one thing that happened, not two strangers."""
+    renames = document.get("renames", [])
+    for one in renames[:WARNED]:
+        yield f"  renamed: {safe(one['from'])} → {safe(one['to'])}"
+    if document.get("renamed", 0) > WARNED:
+        yield f"           … {document['renamed'] - len(renames[:WARNED]):,} more renamed people: --json lists them"
 
 
 def held_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str]:
@@ -145,11 +159,18 @@ def safe_join(start: str, painted: str, text: str) -> str:
 _SIGNS = {"create": "+", "update": "~", "gone": "-"}
 
 
-def change_lines(changes: Iterable[dict[str, Any]], paint: Paint) -> Iterator[str]:
-    """Changes as before → after."""
+def change_lines(
+    changes: Iterable[dict[str, Any]], paint: Paint, successors: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Changes as before → after. `successors`: old key → new key of people whose logon changed."""
+    now = successors or {}
+    was = {new: old for old, new in now.items()}
     for change in changes:
-        sign = _SIGNS[change["op"]]
+        sign, op = _SIGNS[change["op"]], change["op"]
         text = f"{sign} {change['kind']:<7} {safe(change['key'])}{_difference(change)}"
+        other = (now if op == "gone" else was).get(change["key"]) if change["kind"] == "person" else None
+        if other is not None:
+            text += f"  is now {safe(other)}" if op == "gone" else f"  was {safe(other)}"
         yield "  " + {"+": paint.good, "~": paint.odd, "-": paint.bad}[sign](text)
 
 

@@ -132,6 +132,12 @@ def error_of(answer: tuple[int, Any]) -> tuple[int, str]:
     return status, body.get("error", body.get("errorCode", ""))
 
 
+def unused(server: Server) -> str:
+    """The refresh token that works now."""
+    tokens: Json = held(server)["refresh_tokens"]
+    return next(token for token, each in tokens.items() if not each["used"])
+
+
 def held(server: Server) -> Json:
     with Client(server.port) as client:
         value = client.get("/_sandbox/autodesk")

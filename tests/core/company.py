@@ -28,7 +28,7 @@ from rosterd.sandbox import Faults, Switches, World
 from rosterd.sandbox.app import Sandbox
 from rosterd.sandbox.switches import Membership
 from rosterd.sandbox.wire import Request
-from rosterd.sources.settings import PeopleSettings
+from rosterd.sources.people import PeopleSettings
 
 URL, TENANT, CLIENT = "https://orbix.example.com/api", "sandbox", "ACME"
 

@@ -20,6 +20,7 @@ from tests.core.autodesk_kit import (
     Client,
     collaborator,
     held,
+    unused,
     world,
 )
 from tests.core.sandbox_kit import certified, sample
@@ -73,9 +74,7 @@ class TestVendorExamples:
 
     def test_registration(self, server: Server, client: Client) -> None:
         server.world.autodesk.grants.clock = lambda: 1463485336.0  # the example's time, taken as UTC
-        client.refresh(
-            next(iter(token for token, each in held(server)["refresh_tokens"].items() if not each["used"]))
-        )
+        client.refresh(unused(server))
         request = sample("printers-post-secondary-registration.request")
         expected = sample("printers-post-secondary-registration.answer-200")
         status, data, _ = client.send("POST", PRINTER, json.dumps(request).encode(), client.headers())
@@ -108,6 +107,8 @@ class TestCollaborators:
                 (each["pagination"].get("previousUrl"), each["pagination"].get("nextUrl")) for each in pages
             ]
             assert (links[0][0], links[-1][1]) == (None, None)
+            earlier = [client.pages(url.removeprefix(server.url), 1)[0] for url, _ in links[1:] if url]
+            assert earlier == pages[:-1]
             assert all(url.startswith(server.url + COLLABORATORS) for pair in links for url in pair if url)
 
     def test_the_links_name_the_host_that_was_asked(self) -> None:
@@ -130,11 +131,10 @@ class TestCollaborators:
         status, body, _ = client.ask(f"{COLLABORATORS}?{query}")
         assert (status, set(body)) == (400, {"developerMessage", "moreInfo", "errorCode"})
 
-    def test_only_for_a_user_with_the_scope(self, client: Client) -> None:
+    def test_only_for_a_user_with_the_scope(self, server: Server, client: Client) -> None:
         client.two_legged()
         assert client.ask(COLLABORATORS)[0] == 403
-        status, answer = client.authorize(scope="data:read")
-        client.form("acme:word", grant_type="authorization_code", code=answer["code"])
+        assert client.refresh(unused(server), scope="data:read")[0] == 200
         assert client.ask(COLLABORATORS)[0] == 403
         client.token = "guess"
         status, body, _ = client.ask(COLLABORATORS)
@@ -227,6 +227,11 @@ class TestPrinters:
         client.send("POST", "/_sandbox/autodesk/printers/lab-2", b'{"serial_number":"S1"}')
         answer = client.register(path=PRINTER.replace("874", "lab-2"))[1]
         assert (answer["printer_id"], answer["serial_number"]) == ("lab-2", "S1")
+
+    def test_a_day_is_written_without_a_zero(self, server: Server, client: Client) -> None:
+        server.world.autodesk.grants.clock = lambda: 1462590426.0
+        client.refresh(unused(server))
+        assert client.register()[1]["issued_date_time"] == "May 7, 2016 03:07:06"
 
 
 class TestDoor:

@@ -130,6 +130,7 @@ class TestServiceAccounts:
             f"{text}.{signature[:-6]}AAAAAA",
             f"{text}.{signature[:-4]}",
             f"{text}.",
+            f"{text}.AAAA{signature}",
             f"{text}.%",
             f"{text.partition('.')[0]}.{forged}.{signature}",
             signed(claims(server), {"alg": "RS256", "kid": "key-2"}),

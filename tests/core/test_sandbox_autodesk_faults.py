@@ -18,6 +18,7 @@ from tests.core.autodesk_kit import (
     VERIFIER,
     Client,
     held,
+    unused,
     world,
 )
 
@@ -142,7 +143,7 @@ class TestGenericFaults:
         for kind in set(WHERE) - {"token_refused", "token_odd"}:  # those are of the other token server
             server.faults.clear()
             server.faults.add(fault(kind, times=1))
-            token = next(name for name, each in held(server)["refresh_tokens"].items() if not each["used"])
+            token = unused(server)
             for path in READS:
                 client.ask(path)
             client.register()
@@ -155,7 +156,7 @@ class TestGenericFaults:
 class TestTokens:
     def test_answered_but_the_answer_is_lost(self, server: Server, client: Client) -> None:
         server.faults.add(fault("reset", path="aps-refresh", applied=True, times=1))
-        token = next(token for token, each in held(server)["refresh_tokens"].items() if not each["used"])
+        token = unused(server)
         with pytest.raises(ConnectionResetError):
             client.refresh(token)
         client.connection.close()
@@ -164,7 +165,7 @@ class TestTokens:
 
     def test_lost_on_the_way_there(self, server: Server, client: Client) -> None:
         server.faults.add(fault("reset", path="aps-refresh", times=1))
-        token = next(token for token, each in held(server)["refresh_tokens"].items() if not each["used"])
+        token = unused(server)
         with pytest.raises(ConnectionResetError):
             client.refresh(token)
         client.connection.close()
@@ -181,7 +182,7 @@ class TestTokens:
         self, server: Server, client: Client, name: str
     ) -> None:
         server.faults.add(fault("refresh_odd", body=name, times=1))
-        token = next(token for token, each in held(server)["refresh_tokens"].items() if not each["used"])
+        token = unused(server)
         status, body = client.refresh(token)
         following = body.get("refresh_token")
         assert status == 200

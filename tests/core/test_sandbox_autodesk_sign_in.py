@@ -147,6 +147,18 @@ class TestCode:
             "invalid_grant",
         )
 
+    def test_a_verifier_that_is_too_short(self, client: Client) -> None:
+        _, back = client.authorize(code_challenge=challenge_of("short"))
+        fields = {"code": back["code"], "redirect_uri": CALLBACK, "code_verifier": "short"}
+        answer = client.form("acme:word", grant_type="authorization_code", **fields)
+        assert error_of(answer) == (400, "invalid_grant")
+
+    def test_somebody_elses_code(self, client: Client) -> None:
+        _, back = client.authorize(client_id="public")
+        fields = {"code": back["code"], "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        assert error_of(client.form("acme:word", grant_type="authorization_code", **fields))[0] == 400
+        assert client.form(client_id="public", grant_type="authorization_code", **fields)[0] == 200
+
     @pytest.mark.parametrize(("seconds", "status"), [(299, 200), (300, 400)])
     def test_a_code_lives_five_minutes(
         self, server: Server, client: Client, seconds: float, status: int

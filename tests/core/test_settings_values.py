@@ -310,10 +310,14 @@ HQ_GROUPS = '[customers.acme.sources.hq.groups]\nname = "{{ cn }}"\n'
 @pytest.mark.parametrize(
     ("flavor", "people", "members"),
     [
-        ("active-directory", "(&(objectCategory=person)(objectClass=user))", ("member",)),
+        (
+            "active-directory",
+            "(&(objectCategory=person)(objectClass=user)(!(sAMAccountType=805306370)))",
+            ("member",),
+        ),
         ("openldap", "(objectClass=inetOrgPerson)", ("member", "uniqueMember", "memberUid")),
-        ("389ds", "(objectClass=inetOrgPerson)", ("member", "uniqueMember")),
-        ("freeipa", "(objectClass=posixAccount)", ("member",)),
+        ("389ds", "(objectClass=inetOrgPerson)", ("member", "uniqueMember", "memberUid")),
+        ("freeipa", "(&(objectClass=posixAccount)(ipaUniqueID=*)(!(ipaUniqueID=autogenerate)))", ("member",)),
         ("custom", "(objectClass=person)", ("member",)),
     ],
 )

@@ -63,9 +63,10 @@ def collaborator(number: int, **fields: object) -> dict[str, object]:
 
 
 def page(*results: object, next_url: object = None, **pagination: object) -> Play:
-    more = {"nextUrl": next_url} if next_url is not None else {}
-    whole: dict[str, object] = {"limit": 100, **pagination, **more}
-    return answer({"pagination": whole, "results": list(results)})
+    about: dict[str, object] = {"limit": 100, **pagination}
+    if next_url is not None:
+        about["nextUrl"] = next_url
+    return answer({"pagination": about, "results": list(results)})
 
 
 def settings(url: str, **changes: Any) -> AutodeskSettings:
@@ -128,12 +129,8 @@ def aimed(
         clock=time.clock,
         random=lambda: 1.0,
     )
-    table = {
-        "base_url": printers,
-        "timeout": changes.get("timeout", "5s"),
-        "registrations": {"874": {"group": "3D"}},
-    }
-    access = AutodeskAccess(autodesk, PrintersSettings.model_validate(table) if printers else None)
+    gateway = {"base_url": printers, "registrations": {"874": {"group": "3D"}}} if printers else None
+    access = AutodeskAccess(autodesk, PrintersSettings.model_validate(gateway) if gateway else None)
     try:
         yield Aim(access, autodesk, vault, time, log, stop, now)
     finally:

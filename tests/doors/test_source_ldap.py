@@ -824,7 +824,7 @@ def test_a_range_that_leads_nowhere_is_a_circle() -> None:
 
 def test_nested_groups_are_read_once_and_not_wanted() -> None:
     def search(peer: Peer, request: Request) -> None:
-        names = ["wanted", "inner"] if b"groupOfMembers" in request.body else ["wanted"]
+        names = ["wanted", "inner"] if b"\x04\x05group" in request.body else ["wanted"]
         groups = [entry(request.id, f"cn={name},{BASE}", {"cn": [name]}) for name in names]
         peer.send(b"".join(groups) + done(request.id))
 

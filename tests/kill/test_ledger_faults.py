@@ -357,3 +357,14 @@ class TestOlderVersion:
         with closing(connect(tmp_path / "ledger.db.v1", read_only=True)) as kept:
             assert kept.pragma("user_version") == 1
             assert list(kept.execute("SELECT count(*) FROM person")) == [(300,)]
+
+    def test_a_ledger_of_version_1_gets_what_a_new_one_has(self, tmp_path: Path) -> None:
+        old, new = tmp_path / "old.db", tmp_path / "new.db"
+        filled(old)
+        with (
+            closing(open_store(old, "http://127.0.0.1:1/api", "sandbox")) as migrated,
+            closing(open_store(new, "http://127.0.0.1:1/api", "sandbox")) as made,
+        ):
+            tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+            assert list(migrated.execute(tables)) == list(made.execute(tables))
+            assert migrated.pragma("user_version") == VERSION

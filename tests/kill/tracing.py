@@ -228,9 +228,9 @@ def backing_up(directory: Path) -> tuple[int, list[str]]:
         filled(path)
         copy.write_bytes(b"an older copy")
         died = killed_at(partial(back_up, path, copy), f"{FILES},{OPENS}", number)
-        if copy.read_bytes() != b"an older copy" and people(copy, 1) != 300:
+        if copy.read_bytes() != b"an older copy" and people(copy, VERSION) != 300:
             wrong.append(f"call {number}: the copy is not whole")
-        if people(path, 1) != 300:
+        if people(path, VERSION) != 300:
             wrong.append(f"call {number}: the ledger has suffered")
         if not died:
             return number - 1, wrong

@@ -54,6 +54,10 @@ class Slapd:
         return f"ldap://127.0.0.1:{self.port}"
 
     @property
+    def socket_url(self) -> str:
+        return f"ldapi://{str(self.folder / 'ldapi').replace('/', '%2F')}"
+
+    @property
     def tls_url(self) -> str:
         return f"ldaps://127.0.0.1:{self.tls_port}"
 
@@ -76,11 +80,21 @@ def ldif(entries: Iterable[tuple[str, Mapping[str, list[str | bytes]]]]) -> Iter
 
 
 def load(
-    folder: Path, entries: Iterable[tuple[str, Mapping[str, list[str | bytes]]]], extra: str = ""
+    folder: Path,
+    entries: Iterable[tuple[str, Mapping[str, list[str | bytes]]]],
+    extra: str = "",
+    *,
+    modules: Iterable[str] = (),
+    schemas: Iterable[str] = (),
 ) -> None:
-    """Writes the configuration and the data of a server that `running` starts later."""
+    """Writes the configuration and the data of a server that `running` starts later.
+
+    modules, schemas: names of what it loads beside the usual.
+    """
     (folder / "data").mkdir(parents=True)
-    (folder / "slapd.conf").write_text(_configuration(folder, extra))
+    more = [f"include /etc/ldap/schema/{name}.schema\n" for name in schemas]
+    more += [f"modulepath /usr/lib/ldap\nmoduleload {name}\n" for name in modules]
+    (folder / "slapd.conf").write_text(_configuration(folder, extra, "".join(more)))
     with (folder / "data.ldif").open("w", encoding="utf-8") as file:
         file.writelines(ldif(entries))
     done = subprocess.run(
@@ -93,16 +107,21 @@ def load(
 
 
 @contextmanager
-def running(folder: Path, tls: Tls | None = None) -> Iterator[Slapd]:
-    """Starts the server of a loaded folder, waits until it answers, and stops it at the end."""
+def running(folder: Path, tls: Tls | None = None, head: str = "", log: str = "stats") -> Iterator[Slapd]:
+    """Starts the server of a loaded folder, waits until it answers, and stops it at the end.
+
+    head: lines that come first in its configuration. It listens on a socket in the folder, too.
+    log: what it writes to its log (slapd's `-d`).
+    """
     port, tls_port = _free_ports(2)
     configuration = folder / f"slapd-{port}.conf"
-    configuration.write_text(_tls_lines(tls) + (folder / "slapd.conf").read_text())
-    urls = f"ldap://127.0.0.1:{port}/" + (f" ldaps://127.0.0.1:{tls_port}/" if tls else "")
+    configuration.write_text(_tls_lines(tls) + head + (folder / "slapd.conf").read_text())
+    local = str(folder / "ldapi").replace("/", "%2F")
+    urls = f"ldap://127.0.0.1:{port}/ ldapi://{local}/" + (f" ldaps://127.0.0.1:{tls_port}/" if tls else "")
     told = folder / f"log-{port}"
-    with told.open("wb") as log:
+    with told.open("wb") as file:
         process = subprocess.Popen(
-            [needed("slapd"), "-f", configuration, "-h", urls, "-d", "stats"], stdout=log, stderr=log
+            [needed("slapd"), "-f", configuration, "-h", urls, "-d", log], stdout=file, stderr=file
         )
     try:
         _wait(port, process, told)
@@ -125,7 +144,7 @@ def _tls_lines(tls: Tls | None) -> str:
     )
 
 
-def _configuration(folder: Path, extra: str) -> str:
+def _configuration(folder: Path, extra: str, more: str) -> str:
     return f"""\
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -134,7 +153,7 @@ include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload ppolicy
-sizelimit 500
+{more}sizelimit 500
 database mdb
 suffix "{BASE}"
 rootdn "cn=admin,{BASE}"

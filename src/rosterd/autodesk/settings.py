@@ -107,6 +107,8 @@ class AutodeskSettings(WebTable):
     """Client ids of the applications whose collaborators are listed."""
     twins: DistinctTexts = ()
     """Tandem twins whose users are listed, such as "urn:adsk.dtt:…"."""
+    managers: Text | None = None
+    """The grouping whose members may own and manage applications and twins; anybody else is a finding."""
     region: Literal["US", "EMEA", "AUS"] | None = None
     """Where the twins are kept, if they are not found without this."""
     schedule: Cron = "0 6 * * *"

@@ -35,6 +35,7 @@ class Batch(NamedTuple):
     ids: the server's stable id, or () when the source has none. dns: normalised DNs, or ().
     refs: the refs of core.people by which groups of this source name the entry, NUL-joined, or ().
     disabled: true where the directory says the account is disabled, or ().
+    groups: for people, the `ref_dn` of each group that the entry itself says it is in, or ().
     members: for groups, each entry's member refs; () for people and for CSV (one row per membership).
     wanted: for groups, false where the entry was only read to expand nesting; () means all are wanted.
     """
@@ -45,6 +46,7 @@ class Batch(NamedTuple):
     dns: Sequence[str] = ()
     refs: Sequence[str] = ()
     disabled: Sequence[bool] = ()
+    groups: Sequence[Sequence[str]] = ()
     members: Sequence[Sequence[str]] = ()
     wanted: Sequence[bool] = ()
 

@@ -120,6 +120,11 @@ def ref_dn(normalised: str) -> str:
     return f"d{normalised}"
 
 
+def ref_sid(sid: str) -> str:
+    """How a group names a person of another forest: by a Windows security identifier, valid across sources."""
+    return f"s{sid}"
+
+
 def ref_logon(source: str, logon: str) -> str:
     """How a group names a person of the same source by a bare logon or uid."""
     return f"u{source}\x01{fold(logon)}"

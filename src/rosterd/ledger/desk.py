@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
 from rosterd.errors import SettingsError
 from rosterd.ledger import store
-from rosterd.ledger.reading import Reader
+from rosterd.ledger.agenda import Agenda
 
 
 class HeldPlan(NamedTuple):
@@ -43,6 +43,7 @@ class Leaver(NamedTuple):
     group: str
     since: float
     doubtful: bool  # it was sent but never confirmed, so it may not exist
+    successor: str = ""  # the key that the same entry of the directory has now
 
 
 class RunRow(NamedTuple):
@@ -57,7 +58,7 @@ class RunRow(NamedTuple):
     document: dict[str, Any]
 
 
-class Desk(Reader):
+class Desk(Agenda):
     """Held plans, approvals, leavers, pauses and runs."""
 
     def hold(
@@ -183,9 +184,10 @@ class Desk(Reader):
             f"SELECT key, domain || '//' || logon, name, email, {since}, source = '' FROM person t"
             " WHERE binding = ? AND state = 'left' AND key > ? ORDER BY key LIMIT ?"
         )
+        now = self.successors(binding)
         for page in self._pages(people, binding):
             yield from (
-                Leaver(PERSON, key, shown, name, email, "", at, bool(odd))
+                Leaver(PERSON, key, shown, name, email, "", at, bool(odd), now.get(key, ""))
                 for key, shown, name, email, at, odd in page
             )
         groups = (
@@ -237,12 +239,12 @@ class Desk(Reader):
                 "UPDATE binding SET paused_at = NULL, paused_why = NULL WHERE id = ?", (binding,)
             )
 
-    def runs(self, binding: int, most: int = 1) -> list[RunRow]:
-        """The last runs, newest first; one that was killed has no end."""
+    def runs(self, binding: int, most: int = 1, before: int | None = None) -> list[RunRow]:
+        """The last runs (before a run), newest first; one that was killed has no end."""
         rows = self._rows(
             "SELECT id, started, ended, outcome, exit_code, reason, coalesce(document, '{}') FROM run"
-            " WHERE binding = ? ORDER BY id DESC LIMIT ?",
-            (binding, most),
+            " WHERE binding = ?1 AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?2",
+            (binding, most, before),
         )
         return [
             RunRow(run, started, ended, outcome, code, reason, self._value(document))

@@ -7,7 +7,7 @@ raises the serial. Raises LedgerError only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,7 +189,7 @@ class Reader:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with store.explained(self.path):
+        with store.explained(self.path), self._lock.turn if self._lock is not None else nullcontext():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -224,3 +224,19 @@ class Reader:
         if keys[0] <= last or keys != sorted(keys):
             with store.explained(self.path):
                 raise ValueError("its keys are out of order")
+
+    def successors(self, binding: int) -> dict[bytes, str]:
+        """Leavers whose entry is delivered under another key, and that key as shown.
+
+        The plus sign keeps SQLite from looking through all of a binding for each leaver: it makes an index instead.
+        """
+        rows = self._rows(
+            "SELECT t.key, s.domain || '//' || s.logon FROM person t CROSS JOIN person s"
+            " ON +s.binding = t.binding AND s.source = t.source AND s.id = t.id AND s.state IN ('active', 'doubt')"
+            " WHERE t.binding = ? AND t.state = 'left' AND t.id <> '' AND t.source <> ''",
+            (binding,),
+        )
+        found: dict[bytes, list[str]] = {}
+        for key, shown in rows:
+            found.setdefault(key, []).append(shown)
+        return {key: shown[0] for key, shown in found.items() if len(shown) == 1}

@@ -9,7 +9,7 @@ value of another type is found by the check at the start.
 from __future__ import annotations
 
 APPLICATION_ID = 0x524F5354  # "ROST", at offset 68 of the file (sqlite.org/fileformat.html)
-VERSION = 2
+VERSION = 3
 
 # Version 1: people, groupings, seats and how they came there.
 DELIVERED = """
@@ -128,7 +128,16 @@ CREATE TABLE report (
 ) STRICT, WITHOUT ROWID;
 """
 
-TABLES = DELIVERED + ACCESS
+# Version 3: the service.
+# When the service's jobs are due. binding: 0 for the service's own; due: owed from then on, until the job is done;
+# rule: the fingerprint of the schedule it was reckoned by.
+AGENDA = """
+CREATE TABLE agenda (
+  binding INTEGER NOT NULL, job TEXT NOT NULL, due REAL NOT NULL, rule TEXT NOT NULL, PRIMARY KEY (binding, job)
+) STRICT, WITHOUT ROWID;
+"""
+
+TABLES = DELIVERED + ACCESS + AGENDA
 
 # Each step leads from the version that is its index + 1 to the next.
-MIGRATIONS: tuple[str, ...] = (ACCESS,)
+MIGRATIONS: tuple[str, ...] = (ACCESS, AGENDA)

@@ -31,6 +31,7 @@ _PEOPLE_CSV: dict[str, Any] = {
     "domain": "NDD",
     "name": "{{ name }}",
     "email": "{{ email }}",
+    "addresses": ["private_email"],
     "id": "{{ employee_number }}",
     "exclude": ["svc-*", "{{ type == 'contractor' }}"],
     "repair": ["ascii", "lower"],
@@ -43,6 +44,7 @@ _PEOPLE_LDAP: dict[str, Any] = {
     "domain": "ACME",
     "name": ["{{ displayName }}", "{{ givenName }} {{ sn }}"],
     "email": "{{ mail | lower }}",
+    "addresses": ["mail", "proxyAddresses"],
     "id": "{{ employeeID }}",
     "exclude": ["svc-*", "{{ employeeType == 'contractor' }}"],
     "groups": "{{ department }}",
@@ -68,6 +70,11 @@ _SOURCES: dict[str, Any] = {
         "urls": ["ldaps://dc1.acme.example", "ldaps://dc2.acme.example"],
         "bind_dn": "CN=rosterd,OU=Service,DC=acme,DC=example",
         "bind_password": "change-me",
+        "name_servers": ["10.0.0.53"],
+        "client_certificate": "rosterd.pem",
+        "client_key": "rosterd.key",
+        "principal": "rosterd@ACME.EXAMPLE",
+        "keytab": "rosterd.keytab",
         "ca_file": "acme-ca.pem",
         "base": "DC=acme,DC=example",
         "people": _PEOPLE_LDAP,
@@ -76,12 +83,13 @@ _SOURCES: dict[str, Any] = {
             "base": "OU=Groups,DC=acme,DC=example",
             "name": "{{ cn }}",
             "description": "{{ description }}",
+            "member_of": "nsRole",
         },
     },
 }
 EXAMPLES: dict[str, Any] = {
     "customers_dir": "customers.d",
-    "console": {"token": "a-long-secret-of-your-own"},
+    "console": {"token": "a-long-secret-of-your-own", "hosts": ["rosterd.acme.example"]},
     "orbix": {
         "base_url": "https://developer.nddorbix.com/printqueue-external-integration-api",
         "token_url": "https://auth.nddorbix.com/connect/token",
@@ -94,6 +102,7 @@ EXAMPLES: dict[str, Any] = {
         "acme": {
             "client": "ACME",
             "time_zone": "America/Sao_Paulo",
+            "blackouts": ["sat,sun 00:00-24:00", "2026-12-24..2027-01-01"],
             "precedence": ["hr"],
             "sources": _SOURCES,
             "autodesk": {
@@ -102,6 +111,7 @@ EXAMPLES: dict[str, Any] = {
                 "refresh_token": "change-me",
                 "applications": ["the-client-id-of-an-application"],
                 "twins": ["urn:adsk.dtt:change-me"],
+                "managers": "Autodesk-Admins",
                 "region": "EMEA",
                 "service_account": {
                     "id": "change-me",

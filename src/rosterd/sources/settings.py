@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from rosterd.fields import (
     Duration,
@@ -14,89 +14,35 @@ from rosterd.fields import (
     Size,
     Table,
     Template,
-    Templates,
     Text,
     between,
     is_loopback,
     split_url,
 )
+from rosterd.sources.people import PeopleSettings
+from rosterd.sources.presets import filled
 from rosterd.sources.values import (
-    PRESETS,
     BaseDn,
+    Bind,
     DirectoryUrl,
-    Disabled,
     Encoding,
     FilterText,
     Flavor,
+    NameServer,
     Scope,
     Separator,
     no_repetition,
-    same_for_all,
 )
 
-# How an entry becomes a person
-
-
-class MaxLengths(Table):
-    """The most characters of a field; longer values set the person aside."""
-
-    inline = True
-    logon: Annotated[int, between(1, 10_000)] | None = None
-    """Most characters of a logon."""
-    domain: Annotated[int, between(1, 10_000)] | None = None
-    """Most characters of a domain."""
-    name: Annotated[int, between(1, 10_000)] | None = None
-    """Most characters of a name."""
-    email: Annotated[int, between(1, 10_000)] | None = None
-    """Most characters of an e-mail address."""
-
-
-def _or_number(schema: dict[str, Any]) -> None:
-    """Lets the schema of max_length say that a number does too."""
-    schema["anyOf"] = [{"type": "integer", "minimum": 1, "maximum": 10_000}, {"$ref": schema.pop("$ref")}]
-
-
-class PeopleSettings(Table):
-    """How an entry becomes a person. Values with {{ … }} are templates over the entry's attributes."""
-
-    logon: Template
-    """The logon name, half of a person's key."""
-    domain: Template
-    """The domain, the other half of the key."""
-    name: Templates = ()
-    """The name shown; of several templates the first that is not empty counts."""
-    email: Templates = ()
-    """The e-mail address; of several templates the first that is not empty counts."""
-    id: Template | None = None
-    """An identifier that survives a change of logon. Directories have one of their own."""
-    disabled: Disabled = "exclude"
-    """What happens to disabled people: "exclude", "include", or an expression "{{ … }}" that says who is."""
-    exclude: tuple[Template, ...] = ()
-    """People who are not wanted: patterns of logons such as "svc-*", or expressions "{{ … }}"."""
-    repair: Annotated[tuple[Literal["ascii", "lower"], ...], AfterValidator(no_repetition)] = ()
-    """What may be done to mend a logon: "ascii" makes João Joao, "lower" writes it in small letters."""
-    allowed_characters: str = "-_."
-    """Characters besides letters and digits that may be sent in logons and domains."""
-    shared_email: Literal["warn", "set_aside"] = "warn"
-    """People who share an address: "warn" delivers and reports them."""
-    bad_email: Literal["omit", "set_aside"] = "omit"
-    """A person whose address is not valid: "omit" delivers the person without it and reports it."""
-    max_length: Annotated[MaxLengths, BeforeValidator(same_for_all)] = Field(
-        default_factory=MaxLengths, json_schema_extra=_or_number
-    )
-    """The most characters of all fields, or a table of fields such as { logon = 20, name = 60 }."""
-    groups: Template | None = None
-    """The groups of a person, from one attribute, instead of reading groups apart."""
-    groups_separator: Annotated[str, Field(min_length=1)] = ";"
-    """What stands between two groups in that attribute."""
-
-    @field_validator("allowed_characters")
-    @classmethod
-    def _printable(cls, value: str) -> str:
-        if any(not character.isprintable() or character in '/\\"' for character in value):
-            raise ValueError('must not contain "/", "\\", quotes or control characters')
-        return value
-
+__all__ = [
+    "CsvGroupsSettings",
+    "CsvSettings",
+    "LdapGroupsSettings",
+    "LdapPeopleSettings",
+    "LdapSettings",
+    "PeopleSettings",
+    "SourceSettings",
+]
 
 # CSV
 
@@ -161,8 +107,22 @@ def _refuse_two_ways(people: PeopleSettings, groups: object) -> None:
 # LDAP
 
 
+def _preset(*names: str) -> Any:
+    """Lets the schema of a table say that a flavor may fill in these settings."""
+
+    def without(schema: dict[str, Any]) -> None:
+        schema["required"] = [name for name in schema["required"] if name not in names]
+
+    return without
+
+
 class LdapPeopleSettings(PeopleSettings):
-    """How an entry of the directory becomes a person, and where people are."""
+    """How an entry of the directory becomes a person, and where people are.
+
+    What is left out is what suits the flavor; of the flavors only active-directory knows the domain.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_preset("logon", "domain"))
 
     filter: FilterText = ""
     """Which entries are people; default: what suits the flavor."""
@@ -174,6 +134,8 @@ class LdapPeopleSettings(PeopleSettings):
 
 class LdapGroupsSettings(Table):
     """Where groups are, and what they are called."""
+
+    model_config = ConfigDict(json_schema_extra=_preset("name"))
 
     filter: FilterText = ""
     """Which entries are groups; default: what suits the flavor."""
@@ -187,6 +149,10 @@ class LdapGroupsSettings(Table):
     """What the group is for."""
     members: Names = ("member",)
     """The attribute, or attributes, that list the members; default: what suits the flavor."""
+    member_of: Names = ()
+    """Attributes of people that name their groups, such as "nsRole", besides what groups say."""
+    primary: bool = True
+    """Whether people count as members of their primary group (primaryGroupID, gidNumber)."""
     nested: bool = False
     """Whether members of a group's groups count as its members."""
 
@@ -194,16 +160,30 @@ class LdapGroupsSettings(Table):
 class LdapSettings(Table):
     """People in a directory."""
 
+    model_config = ConfigDict(json_schema_extra=_preset("people"))
+
     kind: Literal["ldap"] = "ldap"
     """The kind of source: "csv" or "ldap"."""
     flavor: Flavor = "custom"
     """The kind of directory: "active-directory", "openldap", "389ds", "freeipa", "custom"."""
     urls: tuple[DirectoryUrl, ...]
-    """The servers, tried in this order."""
+    """The servers, tried in this order. ldaps://_ldap._tcp.acme.example asks DNS for them."""
+    name_servers: tuple[NameServer, ...] = ()
+    """DNS servers to ask for such a name, as "10.0.0.1" or "10.0.0.1:53"; default: the system's."""
+    bind: Bind = "simple"
+    """How to sign in: "simple" with bind_dn, "external" with a certificate or over ldapi://, "kerberos"."""
     bind_dn: Text | None = None
     """Who reads the directory; default: an anonymous read."""
     bind_password: Secret | None = None
     """The password of bind_dn. Better: a secret file."""
+    client_certificate: OptionalPath = None
+    """A certificate to show the server, in PEM, perhaps with its key."""
+    client_key: OptionalPath = None
+    """The key of client_certificate, when it is in a file of its own."""
+    principal: Text | None = None
+    """Who reads the directory, for Kerberos; default: the first of the keytab."""
+    keytab: OptionalPath = None
+    """The key of the principal; default: the tickets that the process has already."""
     start_tls: bool = False
     """Secure ldap:// connections before anything is sent."""
     allow_cleartext: bool = False
@@ -233,19 +213,9 @@ class LdapSettings(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _preset(cls, raw: Any) -> Any:
+    def _filled(cls, raw: Any) -> Any:
         """Fills in what the flavor and the source say for people and groups."""
-        if not isinstance(raw, dict):
-            return raw
-        flavor = raw.get("flavor", "custom")
-        preset = PRESETS.get(flavor if isinstance(flavor, str) else "", PRESETS["custom"])
-        place = {key: raw[key] for key in ("base", "scope") if key in raw}
-        filled = dict(raw)
-        if isinstance(raw.get("people"), dict):
-            filled["people"] = {"filter": preset.people, **place, **raw["people"]}
-        if isinstance(raw.get("groups"), dict):
-            filled["groups"] = {"filter": preset.groups, "members": preset.members, **place, **raw["groups"]}
-        return filled
+        return filled(raw) if isinstance(raw, dict) else raw
 
     @field_validator("urls")
     @classmethod
@@ -257,23 +227,38 @@ class LdapSettings(Table):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _refuse_two_ways(self.people, self.groups)
+        self._one_way_to_bind()
+        if self.people.disabled.startswith("{{") and self.flavor != "custom":
+            raise ValueError('has an expression in people.disabled, which needs flavor = "custom"')
+        self._refuse_cleartext()
+        return self
+
+    def _one_way_to_bind(self) -> None:
+        if self.bind != "simple" and (self.bind_dn or self.bind_password is not None):
+            raise ValueError(f'has bind = "{self.bind}" beside bind_dn or bind_password: keep one')
         if self.bind_dn and self.bind_password is None:
             # A bind with a name and no password succeeds as an anonymous one (RFC 4513, 5.1.2).
             raise ValueError("has a bind_dn without bind_password; leave both out to read anonymously")
         if self.bind_password is not None and not self.bind_dn:
             raise ValueError("has a bind_password without bind_dn")
-        if self.people.disabled.startswith("{{") and self.flavor != "custom":
-            raise ValueError('has an expression in people.disabled, which needs flavor = "custom"')
-        self._refuse_cleartext()
-        return self
+        if self.client_key is not None and self.client_certificate is None:
+            raise ValueError("has a client_key without client_certificate")
+        local = all(split_url(url).scheme == "ldapi" for url in self.urls)
+        if self.bind == "external" and not local and self.client_certificate is None:
+            raise ValueError('has bind = "external" without client_certificate (only ldapi:// needs none)')
 
     def _refuse_cleartext(self) -> None:
         plain = [split_url(url).hostname for url in self.urls if split_url(url).scheme == "ldap"]
         elsewhere = [host for host in plain if not is_loopback(host)]
         if self.allow_cleartext and elsewhere:
             raise ValueError("has allow_cleartext, which is for loopback only: use ldaps:// or start_tls")
-        if plain and self.bind_dn and not self.start_tls and not self.allow_cleartext:
-            raise ValueError("would send its password in the clear; use ldaps:// or start_tls = true")
+        if plain and not self.start_tls and self.bind == "external":
+            raise ValueError("shows no certificate without TLS; use ldaps:// or start_tls = true")
+        if plain and not self.start_tls and not self.allow_cleartext:
+            if self.bind_dn:
+                raise ValueError("would send its password in the clear; use ldaps:// or start_tls = true")
+            if self.bind == "kerberos":
+                raise ValueError("would read people in the clear; use ldaps:// or start_tls = true")
 
 
 SourceSettings: TypeAlias = Annotated[CsvSettings | LdapSettings, Field(discriminator="kind")]

@@ -1,10 +1,12 @@
-"""Values of the sources' settings: what each may be, and what a flavor of directory sets."""
+"""Values of the sources' settings: what each may be."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+import re
+from ipaddress import ip_address
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
@@ -12,33 +14,14 @@ from rosterd.fields import split_url
 from rosterd.sources import filters
 
 Scope: TypeAlias = Literal["subtree", "one", "base"]
+Bind: TypeAlias = Literal["simple", "external", "kerberos"]
 Flavor: TypeAlias = Literal["active-directory", "openldap", "389ds", "freeipa", "custom"]
-
-
-class Preset(NamedTuple):
-    """What a flavor sets where the settings do not."""
-
-    people: str
-    groups: str
-    members: tuple[str, ...]
-
-
-_GROUP_CLASSES = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))"
-PRESETS: Mapping[str, Preset] = {
-    "active-directory": Preset(
-        "(&(objectCategory=person)(objectClass=user))", "(objectClass=group)", ("member",)
-    ),
-    "openldap": Preset(
-        "(objectClass=inetOrgPerson)", _GROUP_CLASSES, ("member", "uniqueMember", "memberUid")
-    ),
-    "389ds": Preset("(objectClass=inetOrgPerson)", _GROUP_CLASSES, ("member", "uniqueMember")),
-    "freeipa": Preset("(objectClass=posixAccount)", "(objectClass=ipaUserGroup)", ("member",)),
-    "custom": Preset("(objectClass=person)", _GROUP_CLASSES, ("member",)),
-}
 
 
 # Checks of single values
 
+# A name that DNS answers with servers (RFC 2782), as in a URL, where it is in small letters.
+_SERVICE = re.compile(r"_[a-z0-9-]+\._tcp(\.[a-z0-9_-]+)+\.?")
 # Known to Python as text encodings, but not ways in which a file is stored.
 _NOT_FOR_FILES = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "unicode-escape"}
 
@@ -74,13 +57,42 @@ def _base(value: str) -> str:
 
 def _directory_url(value: str) -> str:
     parts = split_url(value)
+    if parts.scheme == "ldapi":
+        return _socket_url(value)
     if parts.scheme not in ("ldap", "ldaps"):
-        raise ValueError("must begin with ldaps:// or ldap://")
+        raise ValueError("must begin with ldaps:// or ldap:// (or ldapi:// for a socket of this machine)")
     if "@" in parts.netloc:
         raise ValueError("must not contain a user name or password: use bind_dn and bind_password")
     if parts.path.strip("/") or "?" in value or "#" in value:
         raise ValueError("must end after host and port: a base belongs in base, a filter in people.filter")
+    if parts.hostname and parts.hostname.startswith("_") and not _SERVICE.fullmatch(parts.hostname):
+        raise ValueError("must name a service to look up as in ldaps://_ldap._tcp.acme.example")
     return value.rstrip("/")
+
+
+def _name_server(value: str) -> str:
+    try:
+        name_server(value)
+    except ValueError:
+        raise ValueError('is not an address such as "10.0.0.1", "10.0.0.1:53" or "[fd00::1]:53"') from None
+    return value
+
+
+def name_server(text: str) -> tuple[str, int]:
+    """Address and port of a DNS server; ValueError when the text is none."""
+    try:
+        return str(ip_address(text)), 53
+    except ValueError:
+        parts = urlsplit(f"dns://{text}")
+        if parts.path or parts.query or parts.fragment or "@" in text or not parts.port:
+            raise
+        return str(ip_address(parts.hostname or "")), parts.port
+
+
+def _socket_url(value: str) -> str:
+    if not re.fullmatch(r"ldapi://%2[Ff][A-Za-z0-9._~%-]+", value):
+        raise ValueError("must name a socket as in ldapi://%2Frun%2Fslapd%2Fldapi, each slash written %2F")
+    return value
 
 
 def same_for_all(value: object) -> object:
@@ -109,4 +121,5 @@ Separator: TypeAlias = Annotated[str, AfterValidator(_separator)]
 FilterText: TypeAlias = Annotated[str, AfterValidator(_filter)]
 BaseDn: TypeAlias = Annotated[str, AfterValidator(_base)]
 DirectoryUrl: TypeAlias = Annotated[str, AfterValidator(_directory_url)]
+NameServer: TypeAlias = Annotated[str, AfterValidator(_name_server)]
 Disabled: TypeAlias = Annotated[str, AfterValidator(disabled)]

@@ -101,7 +101,15 @@ def _source(plan: SourcePlan) -> tuple[str, list[dict[str, str]]]:
             probe = source.probe()
             tls = f"{probe.tls}, certificate until {probe.certificate_ends}" if probe.tls else "no TLS"
             detail = ", ".join(
-                part for part in (probe.server, probe.vendor, tls, "" if probe.pages else "no paging") if part
+                part
+                for part in (
+                    probe.server,
+                    probe.vendor,
+                    tls,
+                    "" if probe.pages else "no paging",
+                    probe.advice,
+                )
+                if part
             )
             return detail, _mapped(plan, probe.attributes, probe.people)
         feed = source.people()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from rosterd.core.people import fold
 from rosterd.errors import SettingsError
 from rosterd.ledger.access import IN_DOUBT, Registration
 from rosterd.ledger.sqlite import SqliteLedger
-from rosterd.verbs.common import Common, clients, desk, say, say_json, saying, write_secret
+from rosterd.verbs.common import Common, clients, desk, say, say_json, saying, written
 
 _HEAD = ("customer", "key", "code", "person", "issued", "state")
 
@@ -39,9 +38,8 @@ def codes(
             if everything or one.handed is None
         ]
     if out is not None:
-        text = io.StringIO(newline="")
-        _csv(rows, text) if form == "csv" else text.writelines(line + "\n" for line in _text(rows, form))
-        write_secret(out, text.getvalue())
+        with written(out, 0o600) as file:
+            _csv(rows, file) if form == "csv" else file.writelines(line + "\n" for line in _text(rows, form))
         say([f"{out}: {words.plural(len(rows), 'code')}; the file is yours alone (mode 0600)"])
     elif form == "csv":
         with saying() as stdout:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -31,11 +31,11 @@ class Common(Protocol):
     def quiet(self) -> bool: ...
 
 
-def begin(common: Common, *, usual: int = 0) -> tuple[Loaded, Any]:
-    """Settings and log. `usual`: the verbosity without -v or -q. Raises SettingsError."""
+def begin(common: Common, *, usual: int = 0, warn: bool = True) -> tuple[Loaded, Any]:
+    """Settings and log. `usual`: the verbosity without -v or -q; `warn`: of odd settings. Raises SettingsError."""
     logger = log.configure(common.log_format, -1 if common.quiet else max(usual, common.verbosity))
     loaded = load(common.config, os.environ)
-    for warning in loaded.warnings:
+    for warning in loaded.warnings if warn else ():
         logger.warning("settings", warning=warning)
     return loaded, logger
 
@@ -43,7 +43,7 @@ def begin(common: Common, *, usual: int = 0) -> tuple[Loaded, Any]:
 @contextmanager
 def desk(common: Common) -> Iterator[tuple[Settings, SqliteLedger]]:
     """Settings and ledger, without the run lock."""
-    loaded, _ = begin(common)
+    loaded, _ = begin(common, warn=False)
     ledger, _ = assemble.open_ledger(loaded.settings, locked=False)
     try:
         yield loaded.settings, ledger
@@ -99,16 +99,22 @@ def say_json(document: object) -> None:
         stdout.write("\n")
 
 
-def write_secret(path: Path, text: str) -> None:
-    """A file that only its owner may read, replaced whole. Raises SettingsError when it cannot be written."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+@contextmanager
+def written(out: Path, mode: int = 0o640) -> Iterator[TextIO]:
+    """A file for a result, readable by owner and group (it names people); replaced whole or not at all.
+
+    Raises SettingsError when it cannot be written.
+    """
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        draft.touch(mode=0o600, exist_ok=False)
+        draft.touch(mode)
         with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+            yield file
+        draft.replace(out)
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise SettingsError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        raise SettingsError(
+            f"cannot be written: {error.strerror}", where=str(out), hint="name a file in a directory of yours"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json as jsonlib
 import sys
 import time
@@ -17,8 +16,9 @@ from rosterd.core.people import fold
 from rosterd.errors import LedgerError, RosterdError, SettingsError
 from rosterd.ledger.desk import HeldPlan, Leaver
 from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.ledger.store import is_ledger
 from rosterd.once import Wish, run_once
-from rosterd.verbs.common import Common, begin, clients, desk, paint, say, say_json, saying
+from rosterd.verbs.common import Common, begin, clients, desk, paint, say, say_json, saying, written
 from rosterd.verbs.run import report
 
 SHORTEST = 6  # characters of a digest that identify a plan
@@ -113,12 +113,8 @@ def leavers(
         if out is None:
             _show(rows, form)
             return 0
-        text = io.StringIO(newline="")
-        _csv(rows, text) if form != "json" else text.write(_json_text(rows))
-        try:
-            out.write_text(text.getvalue(), encoding="utf-8", newline="")
-        except OSError as error:
-            raise SettingsError(f"cannot be written: {error.strerror}", where=str(out)) from error
+        with written(out) as file:
+            _csv(rows, file) if form != "json" else file.write(_json_text(rows))
     return 0
 
 
@@ -150,9 +146,9 @@ def _show(rows: Iterator[tuple[str, Leaver]], form: str) -> None:
     if not listed:
         say(["nobody has to be removed by hand"])
         return
-    head = ("customer", "what", "key", "name", "e-mail", "since")
+    head = ("customer", "what", "key", "name", "e-mail", "since", "now called")
     body = [
-        (name, _what(one), one.shown, one.name, one.email, (_iso(one.since) or "")[:10])
+        (name, _what(one), one.shown, one.name, one.email, (_iso(one.since) or "")[:10], one.successor)
         for name, one in listed
     ]
     say(words.columns([head, *body], indent=""))
@@ -168,19 +164,29 @@ def _what(leaver: Leaver) -> str:
 def _csv(rows: Iterator[tuple[str, Leaver]], target: Any) -> None:
     """For the portal, and for spreadsheets: nothing is taken for a formula (CWE-1236)."""
     writer = csv.writer(target)
-    writer.writerow(["customer", "kind", "domain", "logon", "name", "email", "group", "since"])
+    writer.writerow(["customer", "kind", "domain", "logon", "name", "email", "group", "since", "successor"])
     for name, one in rows:
         domain, _, logon = (
             one.shown.rpartition(" / ")[2].partition("//") if one.kind != "group" else ("", "", "")
         )
-        cells = (name, one.kind, domain, logon, one.name, one.email, one.group, _iso(one.since))
+        cells = (
+            name,
+            one.kind,
+            domain,
+            logon,
+            one.name,
+            one.email,
+            one.group,
+            _iso(one.since),
+            one.successor,
+        )
         writer.writerow([words.harmless(str(cell)) for cell in cells])
 
 
 def _json_text(rows: Iterator[tuple[str, Leaver]]) -> str:
     listed = [
         {"customer": name, "kind": one.kind, "key": one.shown, "name": one.name, "email": one.email, "group": one.group,
-         "since": _iso(one.since), "unconfirmed": one.doubtful} for name, one in rows
+         "since": _iso(one.since), "unconfirmed": one.doubtful, "successor": one.successor} for name, one in rows
     ]  # fmt: skip
     return jsonlib.dumps({"schema": "rosterd/leavers/1", "leavers": listed}, ensure_ascii=False) + "\n"
 
@@ -203,6 +209,15 @@ def resume(common: Common, customer: str) -> int:
     return 0
 
 
+def _replaceable(file: Path, ledger: SqliteLedger) -> None:
+    """Raises SettingsError unless this existing file is an older copy of a ledger."""
+    hint = "name another file"
+    if file.samefile(ledger.path):
+        raise SettingsError("is the ledger itself", where=str(file), hint=hint)
+    if not is_ledger(file):
+        raise SettingsError("is there already, and is no copy of a ledger", where=str(file), hint=hint)
+
+
 def backup(common: Common, file: Path) -> int:
     """A consistent copy; an existing file is only replaced by a whole copy."""
     with desk(common) as (_, ledger):
@@ -210,8 +225,8 @@ def backup(common: Common, file: Path) -> int:
             raise SettingsError(
                 "is no place for a file", where=str(file), hint="name a file in an existing directory"
             )
-        if file.absolute() == ledger.path:
-            raise SettingsError("is the ledger itself", where=str(file), hint="name another file")
+        if file.exists():
+            _replaceable(file, ledger)
         ledger.backup(file)
         size = file.stat().st_size
         say([f"{file}: {size:,} bytes, lineage {ledger.lineage[:8]}"])

@@ -20,15 +20,14 @@ _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 _NAMES = {"wrong-host": "DNS:dc1.acme.example", "other-address": "IP:127.0.0.2"}
 
 
-def make(folder: Path, kind: str = "good") -> Tls:
+def make(folder: Path, kind: str = "good", names: str = "DNS:localhost,IP:127.0.0.1") -> Tls:
     """A certificate for 127.0.0.1 and localhost that is good, or bad in one of the ways above.
 
     `authority` is the one to trust; only for "good" that is enough.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _authority(folder, "ca")
-    names = _NAMES.get(kind, "DNS:localhost,IP:127.0.0.1")
-    alternative = ("-addext", f"subjectAltName={names}")
+    alternative = ("-addext", f"subjectAltName={_NAMES.get(kind, names)}")
     if kind == "self-signed":
         _openssl(
             folder,
@@ -70,6 +69,15 @@ def make(folder: Path, kind: str = "good") -> Tls:
             "cert.pem",
         )
     return Tls(folder / "cert.pem", folder / "key.pem", folder / "ca.pem")
+
+
+def client(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate with its key for somebody whom the authority of a folder vouches for."""
+    request, signed = f"{name}.csr", f"{name}.pem"
+    _openssl(folder, "req", "-new", *_KEY, "-keyout", f"{name}.key", "-out", request, *_name(name))
+    authority = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30")
+    _openssl(folder, "x509", "-req", "-in", request, *authority, "-out", signed)
+    return folder / signed, folder / f"{name}.key"
 
 
 def _authority(folder: Path, name: str) -> None:

@@ -49,7 +49,7 @@ def read(token: str, client: str, accounts: Mapping[str, Any], audiences: set[st
     if claims.get("aud") not in audiences:
         raise BadAssertion("aud is not this token server.")
     ends = claims.get("exp")
-    if isinstance(ends, bool) or not isinstance(ends, int | float) or not now < ends <= now + LONGEST:
+    if not isinstance(ends, int | float) or not now < ends <= now + LONGEST:
         raise BadAssertion("exp is missing, over or too far away.")
     scopes = claims.get("scope")
     if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):

@@ -76,14 +76,27 @@ def _details(document: Document) -> None:
             if not isinstance(_object(entry, f"a collaborator of {key}").get("userId"), str):
                 raise ValueError(f"a collaborator of {key} has no userId")
     for key, client in document.get("clients", {}).items():
-        for token, scope in client.get("refresh_tokens", {}).items():
-            if not isinstance(scope, str):
-                raise ValueError(
-                    f"clients.{key}.refresh_tokens.{token[:4]}… is not a list of scopes in one text"
-                )
-        for name, account in client.get("accounts", {}).items():
-            known: _Fields = {"keys": (dict,), "scopes": (list, _NONE)}
-            _fields(account, known, f"clients.{key}.accounts.{name}")
+        _client(client, f"clients.{key}")
+
+
+def _client(client: dict[str, Any], where: str) -> None:
+    for token, scope in client.get("refresh_tokens", {}).items():
+        if not isinstance(scope, str):
+            raise ValueError(f"{where}.refresh_tokens.{token[:4]}… is not a list of scopes in one text")
+    _texts(client.get("redirect_uris"), f"{where}.redirect_uris")
+    _texts(client.get("scopes"), f"{where}.scopes")
+    for name, account in client.get("accounts", {}).items():
+        known: _Fields = {"keys": (dict, _NONE), "scopes": (list, _NONE)}
+        _fields(account, known, f"{where}.accounts.{name}")
+        _texts(account.get("scopes"), f"{where}.accounts.{name}.scopes")
+        for kid, jwk in (account.get("keys") or {}).items():
+            if jwk is not None and not all(isinstance(_object(jwk, kid).get(part), str) for part in "ne"):
+                raise ValueError(f"{where}.accounts.{name}.keys.{kid} is not a key with n and e")
+
+
+def _texts(value: list[Any] | None, where: str) -> None:
+    if not all(isinstance(entry, str) for entry in value or ()):
+        raise ValueError(f"{where} is not a list of texts")
 
 
 def _object(value: object, where: str) -> dict[str, Any]:

@@ -124,10 +124,7 @@ class Autodesk:
     def register(self, printer: str, email: str) -> Registration:
         """A new registration code: never the same twice, whoever asks."""
         with self.lock:
-            taken = {entry.code for entry in self.registrations}
-            code = _letters()
-            while code in taken:
-                code = _letters()
+            code = _letters(len(self.registrations))
             now = datetime.fromtimestamp(self.grants.clock(), UTC)
             # No zone, and a day without a leading zero, as in the vendor's example.
             issued = f"{MONTHS[now.month - 1]} {now.day}, {now.year} {now:%H:%M:%S}"
@@ -180,8 +177,13 @@ class Autodesk:
             self.apply(event)
 
 
-def _letters() -> str:
-    return "".join(secrets.choice(string.ascii_uppercase) for _ in range(6))
+def _letters(number: int) -> str:
+    """Six letters, for each number others: the factor has no divisor in common with 26."""
+    rest, letters = (number * 101_111_111 + 202_020_202) % 26**6, ""
+    for _ in range(6):
+        rest, letter = divmod(rest, 26)
+        letters += string.ascii_uppercase[letter]
+    return letters
 
 
 def refresh_tokens(document: Document) -> list[tuple[str, Grant]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rosterd.errors import SourceError
+from rosterd.sources.ldap.belonging import Primaries
 from rosterd.sources.ldap.connect import Log, connect
 from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.faults import boundary
@@ -44,6 +45,7 @@ class LdapSource:
         self._log = log
         self._session: Session | None = None
         self._failed: SourceError | None = None
+        self._primaries: Primaries = {}  # what the last pass over the groups left for the people
 
     @property
     def name(self) -> str:
@@ -52,7 +54,7 @@ class LdapSource:
 
     def people(self) -> LdapFeed:
         """All people, nothing read yet."""
-        batches = people_batches(self._name, self._settings, self._people_attributes)
+        batches = people_batches(self._name, self._settings, self._people_attributes, self._primaries)
         return LdapFeed(self._settings, self._people_attributes, self._reading, batches)
 
     def groups(self) -> LdapFeed | None:
@@ -60,7 +62,8 @@ class LdapSource:
         groups = self._settings.groups
         if groups is None:
             return None
-        batches = group_batches(self._name, self._settings, groups, self._group_attributes)
+        names = self._group_attributes
+        batches = group_batches(self._name, self._settings, groups, names, self._primaries)
         return LdapFeed(self._settings, self._group_attributes, self._reading, batches)
 
     def probe(self) -> Probe:

@@ -5,6 +5,8 @@ from __future__ import annotations
 INTEGER = 0x02
 OCTETS = 0x04
 SEQUENCE = 0x30
+SET = 0x31
+LONG = 0x84  # a length in four bytes follows
 
 
 def tlv(tag: int, content: bytes) -> bytes:
@@ -14,6 +16,11 @@ def tlv(tag: int, content: bytes) -> bytes:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def long_tlv(tag: int, content: bytes) -> bytes:
+    """One element with its length in four bytes, as Active Directory writes what is constructed."""
+    return bytes((tag, LONG)) + len(content).to_bytes(4, "big") + content
 
 
 def integer(value: int, tag: int = INTEGER) -> bytes:

@@ -6,18 +6,18 @@ certificate, or StartTLS before the bind, or cleartext on loopback when that was
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import ssl
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, assert_never
 
 from rosterd.errors import RosterdError, SourceError
 from rosterd.sources.ldap.faults import Unusable, told
 from rosterd.sources.ldap.line import Budget, Line
 from rosterd.sources.ldap.results import BUSY, SUCCESS, UNAVAILABLE, failure
+from rosterd.sources.ldap.servers import Url, opened, servers
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.settings import LdapSettings
 
@@ -26,8 +26,6 @@ with warnings.catch_warnings():  # ldap3 2.9.1 calls tables of pyasn1 by their o
     import ldap3
     from ldap3.operation.search import search_operation
     from ldap3.utils.asn1 import encode
-
-CONNECT = 10.0  # seconds to open a TCP connection, at most
 
 _START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511, section 4.14
 _SCOPES = {"base": 0, "one": 1, "subtree": 2}
@@ -39,32 +37,6 @@ class Log(Protocol):
     def info(self, event: str, **fields: object) -> Any: ...
 
     def warning(self, event: str, **fields: object) -> Any: ...
-
-
-class Url(NamedTuple):
-    """A server's address."""
-
-    scheme: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
-
-
-def parse_url(text: str) -> Url:
-    """`ldap://` or `ldaps://` with a host and perhaps a port; SourceError for anything else."""
-    try:
-        parts = urlsplit(text)
-        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
-    except ValueError:
-        scheme, host, port = "", "", None
-    if scheme not in ("ldap", "ldaps") or not host:
-        raise SourceError(
-            f"{text!r} is no address of a directory", hint="write ldaps://HOST or ldaps://HOST:PORT"
-        )
-    return Url(scheme, host, port or (636 if scheme == "ldaps" else 389))
 
 
 def compile_search(
@@ -97,31 +69,49 @@ def connect(name: str, settings: LdapSettings, budget: Budget, log: Log) -> Sess
     A server that cannot be reached, secured, or that gives no verdict on the bind (gone, busy) is passed
     over for the next one. A verdict is final: a wrong password is not tried again elsewhere.
     """
-    refused: list[tuple[Url, SourceError]] = []
+    refused: list[tuple[str, SourceError]] = []
     for text in settings.urls:
-        url = parse_url(text)
-        where = f"source {name}, {url}"
-        _forbid_cleartext(url, settings, where)
-        try:
-            session = _session(url, settings, budget)
-        except Unusable as error:
-            why: SourceError = error
-        except SourceError as error:
-            error.where = error.where or where
-            raise
-        except RosterdError:
-            raise
-        except Exception as error:
-            why = told(error)
-        else:
-            log.info("directory connected", source=name, server=str(url))
-            return session
-        log.warning("directory passed over", source=name, server=str(url), reason=why.what)
-        refused.append((url, why))
+        for server in _meant(text, settings, budget, f"source {name}"):
+            found = server if isinstance(server, SourceError) else _tried(server, name, settings, budget)
+            if isinstance(found, Session):
+                found.passed_over = tuple(f"{where}: {why.what}" for where, why in refused)
+                log.info("directory connected", source=name, server=found.url)
+                return found
+            where = text if isinstance(server, SourceError) else str(server)
+            log.warning("directory passed over", source=name, server=where, reason=found.what)
+            refused.append((where, found))
     raise _nobody(name, refused)
 
 
-def _nobody(name: str, refused: list[tuple[Url, SourceError]]) -> SourceError:
+def _meant(text: str, settings: LdapSettings, budget: Budget, where: str) -> Sequence[Url | SourceError]:
+    """The servers of a URL, or why there are none."""
+    try:
+        return servers(text, settings.name_servers, budget)
+    except Unusable as error:
+        return [error]
+    except SourceError as error:
+        error.where = error.where or f"{where}, {text}"
+        raise
+
+
+def _tried(url: Url, name: str, settings: LdapSettings, budget: Budget) -> Session | SourceError:
+    """A session with this server, or why there is none and the next one may be tried."""
+    where = f"source {name}, {url}"
+    _forbid_cleartext(url, settings, where)
+    try:
+        return _session(url, settings, budget)
+    except Unusable as error:
+        return error
+    except SourceError as error:
+        error.where = error.where or where
+        raise
+    except RosterdError:
+        raise
+    except Exception as error:
+        return told(error)
+
+
+def _nobody(name: str, refused: list[tuple[str, SourceError]]) -> SourceError:
     """The error when no server is left."""
     if len(refused) == 1:
         url, why = refused[0]
@@ -133,40 +123,33 @@ def _nobody(name: str, refused: list[tuple[Url, SourceError]]) -> SourceError:
 
 def _forbid_cleartext(url: Url, settings: LdapSettings, where: str) -> None:
     """The last gate before a password could travel in clear or stand for nobody (RFC 4513, section 5.1.2)."""
-    if settings.bind_dn is None:
+    if settings.bind == "simple" and settings.bind_dn is None:
         return
-    if settings.bind_password is None or not settings.bind_password.get_secret_value():
+    password = settings.bind_password
+    if settings.bind == "simple" and (password is None or not password.get_secret_value()):
         raise SourceError(
             "the password is empty", where=where, hint="set `bind_password`, best in a secret file"
         )
-    if url.scheme == "ldaps" or settings.start_tls:
+    if url.scheme in ("ldaps", "ldapi") or settings.start_tls:
         return
-    if not (settings.allow_cleartext and _is_loopback(url.host)):
+    if not (settings.allow_cleartext and url.is_local):
         raise SourceError(
             "the password would travel in clear", where=where, hint="use ldaps:// or `start_tls = true`"
         )
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 def _session(url: Url, settings: LdapSettings, budget: Budget) -> Session:
     """Opens, secures and binds. Unusable and OSError concern this server, a SourceError all servers."""
-    context = _context(settings) if url.scheme == "ldaps" or settings.start_tls else None
-    # All addresses of the host are tried; the ones that fail are closed.
-    opened = socket.create_connection((url.host, url.port), min(CONNECT, budget.left()))
-    line = Line(opened, budget)
+    secure = url.scheme == "ldaps" or (url.scheme == "ldap" and settings.start_tls)
+    context = _context(settings) if secure else None
+    line = Line(opened(url, budget), budget)
     try:
         connection = _adopt(url, line, settings)
         if context is not None:
             if url.scheme == "ldap":
                 _start_tls(connection)
             line.secure(context, url.host)
-        _bind(connection)
+        _bind(connection, settings)
     except BaseException:
         line.close()
         raise
@@ -183,17 +166,28 @@ def _context(settings: LdapSettings) -> ssl.SSLContext:
             hint="it must be a readable PEM certificate",
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.client_certificate is not None:
+        _show(context, settings.client_certificate, settings.client_key)
     return context
+
+
+def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    """Has our own certificate shown to the server. An encrypted key is an error: nobody is there to be asked."""
+    try:
+        context.load_cert_chain(certificate, key, password=str)
+    except (OSError, ValueError) as error:
+        raise SourceError(
+            f"`client_certificate` {certificate} cannot be used: {error}",
+            hint="certificate and key must be readable PEM files that fit, the key without a password",
+        ) from error
 
 
 def _adopt(url: Url, line: Line, settings: LdapSettings) -> Any:
     """An ldap3 connection on our open line: its own way to open one verifies nothing and has no deadline."""
-    password = settings.bind_password.get_secret_value() if settings.bind_password else None
+    host = "localhost" if url.scheme == "ldapi" else url.host  # a name only: the line is open
     connection = ldap3.Connection(
-        ldap3.Server(url.host, url.port, get_info=ldap3.NONE),
-        user=settings.bind_dn,
-        password=password if settings.bind_dn is not None else None,
-        authentication=ldap3.ANONYMOUS if settings.bind_dn is None else ldap3.SIMPLE,
+        ldap3.Server(host, url.port or None, get_info=ldap3.NONE),
+        **_who(settings),
         auto_bind=ldap3.AUTO_BIND_NONE,
         auto_referrals=False,
         check_names=False,
@@ -206,6 +200,22 @@ def _adopt(url: Url, line: Line, settings: LdapSettings) -> Any:
     return connection
 
 
+def _who(settings: LdapSettings) -> dict[str, Any]:
+    """What ldap3 is told of the bind."""
+    match settings.bind:
+        case "external":
+            return {"authentication": ldap3.SASL, "sasl_mechanism": "EXTERNAL", "sasl_credentials": ""}
+        case "kerberos":
+            return {"authentication": ldap3.SASL, "sasl_mechanism": "GSSAPI"}
+        case "simple":
+            if settings.bind_dn is None or settings.bind_password is None:
+                return {"authentication": ldap3.ANONYMOUS}
+            password = settings.bind_password.get_secret_value()
+            return {"authentication": ldap3.SIMPLE, "user": settings.bind_dn, "password": password}
+        case _:
+            assert_never(settings.bind)
+
+
 def _start_tls(connection: Any) -> None:
     """Asks for TLS; a refusal makes the server unusable, never unencrypted."""
     connection.extended(_START_TLS)
@@ -215,16 +225,31 @@ def _start_tls(connection: Any) -> None:
         raise Unusable(why.what, hint="give the server a certificate, or use ldaps://")
 
 
-def _bind(connection: Any) -> None:
+def _bind(connection: Any, settings: LdapSettings) -> None:
     """Binds once. SourceError when the server refuses, Unusable when it is too busy to say."""
-    connection.bind(read_server_info=False)
+    if settings.bind == "kerberos":
+        import_module("rosterd.sources.ldap.kerberos").sign_in(connection, settings)
+    else:
+        connection.bind(read_server_info=False)
     code, message = _result(connection, "bindResponse")
     if code in (BUSY, UNAVAILABLE):
         why = failure("the bind", code, message)
         raise Unusable(why.what, hint=why.hint)
     if code != SUCCESS:
-        who = f"as {connection.user}" if connection.user else "without a name"
-        raise failure(f"the bind {who}", code, message)
+        raise failure(f"the bind {_named(settings)}", code, message)
+
+
+def _named(settings: LdapSettings) -> str:
+    """The bind as it is told."""
+    match settings.bind:
+        case "external":
+            return "with the certificate or the user of the socket (EXTERNAL)"
+        case "kerberos":
+            return f"as {settings.principal or 'the first principal of the keytab'} (Kerberos)"
+        case "simple":
+            return f"as {settings.bind_dn}" if settings.bind_dn else "without a name"
+        case _:
+            assert_never(settings.bind)
 
 
 def _result(connection: Any, kind: str) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 from rosterd.core.doors import Cell
 from rosterd.core.people import fold
@@ -17,6 +17,12 @@ WARNINGS = 20  # told one by one; the rest is counted
 
 # The name an attribute came with, and its values, as they were sent.
 Raw: TypeAlias = "list[tuple[bytes, list[bytes]]]"
+
+# The cells and the extras that an attribute's values go to.
+Target: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+
+# What an entry has for an attribute: nothing (b""), one value that is not empty, or a list of values.
+Value: TypeAlias = "bytes | list[bytes]"
 
 
 class Entry(NamedTuple):
@@ -55,16 +61,42 @@ class Layout:
         self.warnings = warnings
         self._cells = _positions(attributes)
         self._extras = _positions(extras)
-        self._width = len(extras)
+        self.width = len(extras)
         self._simple: dict[bytes, int] = {}  # spellings of text attributes that go to one cell
         self._names: dict[bytes, tuple[list[int], list[int], Callable[[bytes], str] | None]] = {}
 
     def entry(self, message: bytes, start: int, end: int) -> Entry:
         """Decodes one entry; ValueError when its bytes are none."""
-        dn, raw = parse(message, start, end)
-        found = Entry(dn, [""] * len(self.attributes), [[] for _ in range(self._width)], [])
+        return self.made(*parse(message, start, end))
+
+    def made(self, dn: str, raw: Raw) -> Entry:
+        """An entry of raw attributes."""
+        found = Entry(dn, [""] * len(self.attributes), [[] for _ in range(self.width)], [])
         self.add(found, raw)
         return found
+
+    def targets(self) -> list[Target]:
+        """Where attributes go, without those that share a cell or an extra with one of another name."""
+        found = {self.target(name.encode()) for name in self._cells.keys() | self._extras.keys()}
+        return [one for one in sorted(found) if not any(_meet(one, other) for other in found - {one})]
+
+    def target(self, name: bytes) -> Target:
+        """Where the values of an attribute of this spelling go, among the cells and among the extras."""
+        if b";" in name:
+            return (), ()  # with options, of which `range` means that this is a part: for `add` alone
+        cells, extras, _ = self._names.get(name) or self._learn(name)
+        return tuple(cells), tuple(extras)
+
+    def column(self, dns: Sequence[str], name: str, values: Sequence[Value]) -> list[Cell]:
+        """The cells of one attribute for several entries."""
+        binary = BINARY.get(name.lower())
+        if binary is None and (found := texts(values)):
+            return [*found]
+        spelled = name.encode()
+        return [
+            self._cell(dn, spelled, some, binary) if (some := listed(value)) else ""
+            for dn, value in zip(dns, values, strict=True)
+        ]
 
     def add(self, found: Entry, raw: Raw) -> None:
         """Adds raw attributes to an entry, beside the values it has."""
@@ -143,16 +175,16 @@ def parse(message: bytes, start: int, end: int) -> tuple[str, Raw]:
             and message[at + 2] == ber.OCTETS
             and (last := first + message[at + 3]) <= after
         ):
-            raw.append((message[first:last], _values(message, last, after)))
+            raw.append((message[first:last], values_of(message, last, after)))
         else:
             inner, after = ber.expect(message, at, stop, ber.SEQUENCE)
             first, last = ber.expect(message, inner, after, ber.OCTETS)
-            raw.append((message[first:last], _values(message, last, after)))
+            raw.append((message[first:last], values_of(message, last, after)))
         at = after
     return dn, raw
 
 
-def _values(message: bytes, at: int, end: int) -> list[bytes]:
+def values_of(message: bytes, at: int, end: int) -> list[bytes]:
     """The values of one attribute: a SET of octet strings."""
     at, stop = ber.expect(message, at, end, 0x31)
     values = []
@@ -165,6 +197,22 @@ def _values(message: bytes, at: int, end: int) -> list[bytes]:
             first, at = ber.expect(message, at, stop, ber.OCTETS)
         values.append(message[first:at])
     return values
+
+
+def texts(values: Sequence[Value]) -> list[str] | None:
+    """All values as text in one step; None when some are none, or several, or have line breaks of their own."""
+    try:
+        found = str(b"\n".join(cast("Sequence[bytes]", values)), "utf-8").split("\n")
+    except (TypeError, UnicodeDecodeError):
+        return None
+    return found if len(found) == len(values) else None
+
+
+def listed(value: Value) -> list[bytes]:
+    """The values, in a list of their own."""
+    if isinstance(value, list):
+        return value.copy()
+    return [value] if value else []
 
 
 def folded(values: Iterable[str]) -> Cell:
@@ -192,6 +240,11 @@ def _ranged(found: Entry, name: bytes) -> bytes:
             if last != "*":
                 found.ranges.append((plain, int(last) + 1))
     return plain.encode()
+
+
+def _meet(one: Target, other: Target) -> bool:
+    """Do two attributes share a cell or an extra?"""
+    return any(set(mine) & set(its) for mine, its in zip(one, other, strict=True))
 
 
 def _positions(names: Sequence[str]) -> dict[str, list[int]]:

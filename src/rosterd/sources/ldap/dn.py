@@ -8,6 +8,7 @@ or in runs (RFC 4518, section 2.6.1), which holds for every attribute type that 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rosterd.core.people import fold
 
@@ -48,6 +49,7 @@ ALIASES = {
 _VALUE = r"[!$-*\-.-:?-\[\]-~]+(?: [!$-*\-.-:?-\[\]-~]+)*"
 _RDN = rf"(?:cn|ou|dc|uid|o|l|c)={_VALUE}"
 _PLAIN = re.compile(rf"{_RDN}(?:,{_RDN})*")
+_PLAIN_LINES = re.compile(rf"{_RDN}(?:[,\n]{_RDN})*+")
 
 _TYPE = re.compile(r" *((?:oid\.)?[0-9]+(?:\.[0-9]+)*|[a-z][a-z0-9-]*) *= *", re.IGNORECASE)
 _PAIR = re.compile(r"\\(?:([0-9a-fA-F]{2})|([ \"#+,;<>=\\]))")
@@ -74,6 +76,16 @@ def normalise_dn(text: str) -> str:
         return ",".join(_rdns(text))
     except ValueError:
         return fold(text).replace("\0", "\\00")
+
+
+def normalise_dns(texts: Sequence[str]) -> list[str]:
+    """The canonical forms of several names, quickly where all of them are plain."""
+    joined = "\n".join(texts)
+    if joined.isascii():
+        lower = joined.lower()
+        if _PLAIN_LINES.fullmatch(lower) and lower.count("\n") == len(texts) - 1:
+            return lower.split("\n")
+    return [normalise_dn(text) for text in texts]
 
 
 def within(dn: str, base: str) -> bool:

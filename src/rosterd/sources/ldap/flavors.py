@@ -1,51 +1,115 @@
-"""What differs between directory products: the stable id, who is disabled, what a group is."""
+"""What differs between directory products: the stable id, who is disabled, how primary groups are named."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple, TypeAlias
 
 Name: TypeAlias = Literal["active-directory", "openldap", "389ds", "freeipa", "custom"]
 
+# The values of each of a flavor's state attributes, and the time in seconds since 1970 -> is the account off?
+Off: TypeAlias = Callable[[Sequence[list[bytes]], float], bool]
+
 
 class Flavor(NamedTuple):
-    """One product. `state` is the attribute that says whether an account is disabled, "" when none does."""
+    """One product.
+
+    `states`: the attributes that say whether an account is disabled or over. `sid`: the attribute with a security
+    identifier, "" when there is none. `primary`: what a person's entry calls the primary group by, and `own`:
+    the attribute of groups that answers to it.
+    """
 
     id: str
-    state: str
-    disabled: Callable[[list[bytes]], bool]
+    states: tuple[str, ...]
+    disabled: Off
+    sid: str = ""
+    primary: str = "gidNumber"  # RFC 2307: a person's first group is not among its memberUid
+    own: str = "gidNumber"
 
 
-def _never(_values: list[bytes]) -> bool:
+def _never(_values: Sequence[list[bytes]], _now: float) -> bool:
     return False
 
 
-def _account_control(values: list[bytes]) -> bool:
-    """Active Directory: bit 2 (ACCOUNTDISABLE) of userAccountControl, MS-ADTS 2.2.16."""
+# Active Directory counts time in 100 ns since 1601-01-01; this is 1970-01-01 (MS-DTYP 2.3.3).
+_FILETIME_1970, _FILETIME_SECOND = 116_444_736_000_000_000, 10_000_000
+# accountExpires of an account that never does (MS-ADTS: Account-Expires), beside 0. Larger ones are overflows.
+_FILETIME_NEVER = 0x7FFFFFFFFFFFFFFF
+
+
+def _active_directory(values: Sequence[list[bytes]], now: float) -> bool:
+    """Bit 2 (ACCOUNTDISABLE) of userAccountControl, MS-ADTS 2.2.16; or accountExpires has come."""
+    control, expires = values
+    if control and _whole(control[0]) & 2:
+        return True
+    over = _whole(expires[0]) if expires else 0
+    return 0 < over < _FILETIME_NEVER and over <= _FILETIME_1970 + int(now * _FILETIME_SECOND)
+
+
+def _whole(value: bytes) -> int:
+    """A number as text; 0 when it is none."""
     try:
-        return bool(values) and bool(int(values[0]) & 2)
+        return int(value)
+    except ValueError:
+        return 0
+
+
+# pwdAccountLockedTime of an account that an administrator has locked (draft-behera-ldap-password-policy, 5.3.3).
+# Another value is the time of too many wrong passwords: that ends by itself, and the person has not left.
+_LOCKED = b"000001010000"
+
+
+def _openldap(values: Sequence[list[bytes]], now: float) -> bool:
+    """Locked for good, or the end of the account (OpenLDAP 2.5's pwdEndTime) has come."""
+    locked, ends = values
+    return any(value.startswith(_LOCKED) for value in locked) or _past(ends, now)
+
+
+def _netscape(values: Sequence[list[bytes]], _now: float) -> bool:
+    """389 DS: nsAccountLock is "true", also when a role or the password policy makes it so."""
+    return any(value.strip().lower() == b"true" for value in values[0])
+
+
+def _freeipa(values: Sequence[list[bytes]], now: float) -> bool:
+    """As 389 DS, or the Kerberos principal is over."""
+    return _netscape(values, now) or _past(values[1], now)
+
+
+def _past(values: Sequence[bytes], now: float) -> bool:
+    """Has this generalized time (RFC 4517, 3.3.13) come? What is no time never comes."""
+    try:
+        return any(_moment(value) <= now for value in values)
     except ValueError:
         return False
 
 
-def _true(values: list[bytes]) -> bool:
-    """389 DS and FreeIPA: nsAccountLock is "true"."""
-    return any(value.strip().lower() == b"true" for value in values)
+def _moment(value: bytes) -> float:
+    """Seconds since 1970 of YYYYMMDDHHMMSS[.fraction]Z; ValueError for another form, which no product writes."""
+    text = value.decode("ascii").partition(".")[0].rstrip("Zz")
+    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
 
 
 FLAVORS: dict[Name, Flavor] = {
-    "active-directory": Flavor("objectGUID", "userAccountControl", _account_control),
-    "openldap": Flavor("entryUUID", "pwdAccountLockedTime", bool),
-    "389ds": Flavor("nsUniqueId", "nsAccountLock", _true),
-    "freeipa": Flavor("ipaUniqueID", "nsAccountLock", _true),
-    "custom": Flavor("entryUUID", "", _never),
+    "active-directory": Flavor(
+        "objectGUID",
+        ("userAccountControl", "accountExpires"),
+        _active_directory,
+        sid="objectSid",
+        primary="primaryGroupID",
+        own="objectSid",
+    ),
+    "openldap": Flavor("entryUUID", ("pwdAccountLockedTime", "pwdEndTime"), _openldap),
+    "389ds": Flavor("nsUniqueId", ("nsAccountLock",), _netscape),
+    "freeipa": Flavor("ipaUniqueID", ("nsAccountLock", "krbPrincipalExpiration"), _freeipa),
+    "custom": Flavor("entryUUID", (), _never),
 }
 
 # Everything that can hold members, for reading nested groups; a class a server does not know matches nothing.
 ALL_GROUPS = (
     "(|(objectClass=group)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)"
-    "(objectClass=groupOfMembers)(objectClass=posixGroup))"
+    "(objectClass=groupOfMembers)(objectClass=posixGroup)(objectClass=groupOfURLs))"
 )
 
 # Servers that give the same paging cookie for every page of a search, by the vendor name in their rootDSE.

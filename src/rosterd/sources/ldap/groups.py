@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rosterd.core.people import ref_dn, ref_logon
+from rosterd.core.people import ref_dn, ref_logon, ref_sid
 from rosterd.errors import SourceError
 from rosterd.sources.ldap.connect import compile_search
 from rosterd.sources.ldap.decode import Entry, Layout, parse
@@ -15,6 +15,7 @@ from rosterd.sources.ldap.session import Session
 
 MEMBER_UID = "memberuid"  # RFC 2307: values are logons, not names of entries
 
+_FOREIGN = re.compile(r"cn=(s-1(?:-[0-9]+)+),cn=foreignsecurityprincipals,")
 # The optional unique identifier after a uniqueMember's DN (RFC 4517, section 3.3.21), for instance #'0101'B.
 _UNIQUE_ID = re.compile(r"#'[01]*'B\Z", re.IGNORECASE)
 
@@ -36,7 +37,7 @@ def member_refs(source: str, members: Sequence[str], values: Sequence[list[bytes
         if name.lower() == MEMBER_UID:
             refs.update((ref_logon(source, text.replace("\0", "")), None) for text in texts)
         else:
-            refs.update((ref_dn(normalise_dn(_bare(text))), None) for text in texts)
+            refs.update((_ref(normalise_dn(_bare(text))), None) for text in texts)
     return tuple(refs)
 
 
@@ -57,6 +58,13 @@ def complete(session: Session, layout: Layout, entry: Entry) -> None:
             raise SourceError(
                 f"{doing}: the server gives the same values again", hint="ask who runs the server"
             )
+
+
+def _ref(dn: str) -> str:
+    """By its name; a stand-in for somebody of another forest (MS-ADTS 6.1.1.4.10) by the identifier in it."""
+    if dn.startswith("cn=s-1-") and (found := _FOREIGN.match(dn)):
+        return ref_sid(found[1].upper())
+    return ref_dn(dn)
 
 
 def _bare(text: str) -> str:

@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from rosterd.errors import SourceError, Stopped
 from rosterd.sources.ldap.faults import Unusable, told
@@ -107,6 +108,12 @@ class Line:
             except TimeoutError:
                 continue
             return
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """The server's certificate, as a TLS socket gives it: ldap3 binds a Kerberos handshake to it."""
+        if not isinstance(self.socket, ssl.SSLSocket):
+            raise ValueError("there is no TLS")
+        return self.socket.getpeercert(binary_form)
 
     def close(self) -> None:
         """Closes the socket without a word to the server."""

@@ -14,13 +14,14 @@ from urllib.parse import unquote, urlsplit
 from rosterd.errors import SourceError
 from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.flavors import PARTITIONS, SAME_COOKIE
-from rosterd.sources.ldap.results import REFERRAL, SUCCESS, failure
+from rosterd.sources.ldap.results import OPERATIONS_ERROR, REFERRAL, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
 from rosterd.sources.ldap.session import PAGED_RESULTS, Answer, Session, paged
 
+TIDYING = (0.005, 0.02, 0.1, 0.5, 1.0)  # seconds to wait for a server that is still busy with the page before
 EMPTY_PAGES = 100  # in a row: a server may give a few, an endless search gives nothing else
 
-# One page: each entry as (message, start, end of the entry in it).
+# One page: each entry as (all bytes of the page, start, end of the entry in them).
 Page: TypeAlias = "list[tuple[bytes, int, int]]"
 
 
@@ -50,10 +51,10 @@ class Tally:
 def read_pages(session: Session, search: bytes, tally: Tally, base: str) -> Iterator[Page]:
     """Yields the pages of a search and ends only when it was complete. Raises SourceError or Stopped."""
     cookies: set[bytes] = set()
-    empty = 0
+    empty, cookie = 0, b""
     asked = session.ask(search, paged(tally.page_size, b""))
     while True:
-        answer = session.collect(asked, tally.page_size)
+        answer = _answer(session, search, tally.page_size, cookie, asked)
         tally.add(answer)
         cookie = _proven(session, answer, tally, base)
         empty = 0 if answer.entries else empty + 1
@@ -61,7 +62,7 @@ def read_pages(session: Session, search: bytes, tally: Tally, base: str) -> Iter
             _forbid_circles(session, cookie, cookies, empty)
         # The next page is asked for before this one is decoded, so that both sides work at once; but not
         # when entries came in part: what is missing is fetched in between, over the same connection.
-        ahead = cookie and not any(b";range=" in message for message, _, _ in answer.entries)
+        ahead = cookie and not (answer.entries and b";range=" in answer.entries[0][0].lower())
         if ahead:
             asked = session.ask(search, paged(tally.page_size, cookie))
         if answer.entries:
@@ -71,6 +72,19 @@ def read_pages(session: Session, search: bytes, tally: Tally, base: str) -> Iter
         session.budget.left()  # the stop event and the deadline, between pages too
         if not ahead:
             asked = session.ask(search, paged(tally.page_size, cookie))
+
+
+def _answer(session: Session, search: bytes, size: int, cookie: bytes, asked: int) -> Answer:
+    """A page's answer. 389 DS gives out a page before it is done with it, and whoever asks for the next one at once
+    gets operationsError and nothing else: the same cookie is then good a moment later."""
+    for pause in TIDYING:
+        answer = session.collect(asked, size)
+        if answer.done.code != OPERATIONS_ERROR or not cookie or answer.entries or answer.references:
+            return answer
+        session.budget.stop.wait(pause)
+        session.budget.left()
+        asked = session.ask(search, paged(size, cookie))
+    return session.collect(asked, size)
 
 
 def _proven(session: Session, answer: Answer, tally: Tally, base: str) -> bytes:

@@ -9,12 +9,13 @@ from datetime import UTC, date, datetime
 
 from rosterd.core.doors import Batch
 from rosterd.sources.ldap.connect import compile_search
-from rosterd.sources.ldap.decode import Layout, Warnings
-from rosterd.sources.ldap.feeds import people_batch, people_extras
-from rosterd.sources.ldap.flavors import FLAVORS
+from rosterd.sources.ldap.decode import Warnings
+from rosterd.sources.ldap.feeds import people_batch, people_layout
+from rosterd.sources.ldap.recognise import advice, recognised
 from rosterd.sources.ldap.results import SIZE_LIMIT, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
-from rosterd.sources.ldap.session import PAGED_RESULTS, Session
+from rosterd.sources.ldap.rows import Rows
+from rosterd.sources.ldap.session import PAGED_RESULTS, Session, paged
 from rosterd.sources.settings import LdapSettings
 
 FIRST = 10  # people shown
@@ -29,6 +30,8 @@ class Probe:
     certificate_ends: date | None
     vendor: str
     pages: bool
+    flavor: str  # the flavor that fits the server, "" when it does not say
+    advice: str  # what to know of it, perhaps another flavor and what that would choose
     attributes: tuple[str, ...]
     people: Batch
     warnings: tuple[str, ...]
@@ -45,6 +48,8 @@ def look(source: str, settings: LdapSettings, attributes: Sequence[str], session
         tls=(secured.version() or "") if secured else "",
         certificate_ends=_ends(secured) if secured else None,
         vendor=" ".join([*about.get("vendorname", []), *about.get("vendorversion", [])]),
+        flavor=recognised(about) or "",
+        advice=advice(about, settings.flavor, settings.people.base or settings.base),
         pages=PAGED_RESULTS in about.get("supportedcontrol", []),
         attributes=tuple(attributes),
         people=_first_people(source, settings, attributes, session, warnings),
@@ -67,10 +72,11 @@ def _first_people(
     """Some people, in the server's order. That there are more is no fault here."""
     place = settings.people
     base = place.base or settings.base
-    layout = Layout(attributes, people_extras(settings), warnings)
+    layout = people_layout(settings, attributes, warnings)
     search = compile_search(base, place.scope, place.filter, layout.asked, FIRST)
-    answer = session.collect(session.ask(search), FIRST)
+    # Asked for as a page too: Samba minds no size limit, and other servers cannot page.
+    answer = session.collect(session.ask(search, paged(FIRST, b"")), FIRST)
     if answer.done.code not in (SUCCESS, SIZE_LIMIT):
         raise failure(f"searching under {base!r}", answer.done.code, answer.done.message)
-    entries = [layout.entry(*found) for found in answer.entries]
-    return people_batch(source, FLAVORS[settings.flavor], entries, warnings)
+    block = Rows(layout).block(answer.entries, lambda _entry: None)
+    return people_batch(source, settings, session, attributes, {}, warnings)(block)

@@ -7,6 +7,7 @@ import re
 from rosterd.errors import SourceError
 
 SUCCESS = 0
+OPERATIONS_ERROR = 1
 TIME_LIMIT = 3
 SIZE_LIMIT = 4
 REFERRAL = 10
@@ -25,7 +26,10 @@ _SECURE_HINT = "the server wants an encrypted connection: use ldaps:// or `start
 _LATER_HINT = "nothing is lost, the next run reads again; if it stays, ask who runs the server"
 
 _CODES = {
-    1: ("operationsError", "Active Directory says this when it wants a bind first: set `bind_dn`"),
+    OPERATIONS_ERROR: (
+        "operationsError",
+        "Active Directory says this when it wants a bind first: set `bind_dn`",
+    ),
     2: ("protocolError", "the server does not understand the request"),
     TIME_LIMIT: (
         "timeLimitExceeded",

@@ -7,9 +7,21 @@ from rosterd.sources.ldap.decode import parse
 from rosterd.sources.ldap.results import SUCCESS, printable
 from rosterd.sources.ldap.session import Session
 
-_SEARCH = compile_search(
-    "", "base", "(objectClass=*)", ["vendorName", "vendorVersion", "supportedControl", "dnsHostName"]
+_ASKED = (
+    "objectClass",
+    "vendorName",
+    "vendorVersion",
+    "supportedControl",
+    "supportedCapabilities",
+    "supportedSASLMechanisms",
+    "namingContexts",
+    "defaultNamingContext",
+    "configurationNamingContext",
+    "dnsHostName",
+    "ipaDomainLevel",
+    "ipaTopologyPluginVersion",
 )
+_SEARCH = compile_search("", "base", "(objectClass=*)", _ASKED)
 
 
 def root_dse(session: Session) -> dict[str, list[str]]:

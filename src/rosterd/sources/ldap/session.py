@@ -12,6 +12,7 @@ from rosterd.sources.ldap.results import SUCCESS, failure, printable
 PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
 RECEIVE = 1 << 16  # bytes asked for at a time
 LARGEST = 64 << 20  # bytes of one message: a group of half a million members fits
+LARGEST_PAGE = 256 << 20  # bytes of one page: more than its entries ever have, unless someone means harm
 
 _ENTRY = 0x64
 _DONE = 0x65
@@ -32,7 +33,7 @@ class Done(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One search's answer: entries as (message, start, end of the entry in it), references, the end."""
+    """One search's answer: entries as (all bytes of it, start, end of the entry in them), references, the end."""
 
     entries: list[tuple[bytes, int, int]]
     references: list[str]
@@ -52,6 +53,7 @@ class Session:
     def __init__(self, url: str, line: Line) -> None:
         self.url = url
         self.line = line
+        self.passed_over: tuple[str, ...] = ()  # servers before this one, and why they were not used
         self._buffer = bytearray()
         self._at = 0
         # ldap3 numbers its own few messages from 1, so these never meet.
@@ -69,24 +71,46 @@ class Session:
 
     def collect(self, message_id: int, most: int) -> Answer:
         """The answer to one search; SourceError for more than `most` entries, ValueError for garbage."""
-        entries: list[tuple[bytes, int, int]] = []
-        references: list[str] = []
-        while True:
-            message = self._message()
-            tag, start, end = _operation(message, message_id)
-            if tag == _ENTRY:
-                if len(entries) >= most:
-                    raise SourceError(
-                        f"the server sent more than the {most:,} entries asked for in one page",
-                        hint="it cannot page: set `page_size` above the number of entries",
-                    )
-                entries.append((message, start, end))
-            elif tag == _DONE:
-                return Answer(entries, references, _done(message, start, end))
-            elif tag == _REFERENCE:
-                references += [_text(message, at, to) for _, at, to in ber.children(message, start, end)]
-            elif tag != _INTERMEDIATE:
-                raise ValueError(f"a message of kind {tag:#04x} stands in a search's answer")
+        found = _Found(message_id, most)
+        while not self._walk(found):
+            if len(self._buffer) > LARGEST_PAGE:
+                raise SourceError(
+                    f"the server sent more than {LARGEST_PAGE:,} bytes in one page",
+                    hint="lower `page_size` of this source",
+                )
+            self._buffer += self.line.recv(RECEIVE)
+        data = bytes(memoryview(self._buffer)[: self._at])
+        del self._buffer[: self._at]
+        self._at = 0
+        assert found.done
+        return Answer([(data, start, end) for start, end in found.places], found.references, found.done)
+
+    def _walk(self, found: _Found) -> bool:
+        """Goes through the messages that are there whole; true when the search's end is among them."""
+        buffer, at, heads = self._buffer, self._at, found.heads
+        have = len(buffer)
+        while at + 2 <= have:
+            if buffer[at + 1] == 0x82 and at + 4 <= have:
+                size = (buffer[at + 2] << 8 | buffer[at + 3]) + 4  # most entries have such a length
+            else:
+                size = self._announced(at)
+            after = at + size
+            if after > have or not size:
+                break
+            head = heads.get(size)
+            if head is not None and buffer.startswith(head, at):
+                found.places.append((at + len(head), after))
+            else:
+                found.add(bytes(memoryview(buffer)[at:after]), at)
+            at = self._at = after
+            if found.done:
+                return True
+            if len(found.places) > found.most:
+                raise SourceError(
+                    f"the server sent more than the {found.most:,} entries asked for in one page",
+                    hint="it cannot page: set `page_size` above the number of entries",
+                )
+        return False
 
     def small(self, search: bytes, most: int, doing: str) -> list[tuple[bytes, int, int]]:
         """The entries of a search that needs no paging; SourceError unless it succeeds."""
@@ -105,23 +129,9 @@ class Session:
         finally:
             self.line.close()
 
-    def _message(self) -> bytes:
-        """The next whole message of the stream."""
-        while True:
-            size = self._announced()
-            if size and len(self._buffer) - self._at >= size:
-                message = bytes(memoryview(self._buffer)[self._at : self._at + size])
-                self._at += size
-                return message
-            del self._buffer[: self._at]
-            self._at = 0
-            self._buffer += self.line.recv(RECEIVE)
-
-    def _announced(self) -> int:
-        """Bytes of the message that begins in the buffer, 0 while too few of them are there to tell."""
-        buffer, at = self._buffer, self._at
-        if len(buffer) - at < 2:
-            return 0
+    def _announced(self, at: int) -> int:
+        """Bytes of the message that begins there in the buffer, 0 while too few of them have come to tell."""
+        buffer = self._buffer
         if buffer[at] != ber.SEQUENCE:
             raise ValueError("this is not LDAP")
         size = buffer[at + 1]
@@ -139,6 +149,37 @@ class Session:
                 hint="raise `max_bytes` of this source if the directory really holds entries that large",
             )
         return size + 2 + width
+
+
+class _Found:
+    """What has come of one search's answer. `places`: first byte and end of each entry, in the buffer.
+
+    heads: what stands before an entry, by the size of its message: learned from one, then compared in one step.
+    """
+
+    def __init__(self, message_id: int, most: int) -> None:
+        self.message_id = message_id
+        self.most = most
+        self.places: list[tuple[int, int]] = []
+        self.references: list[str] = []
+        self.done: Done | None = None
+        self.heads: dict[int, bytes] = {}
+
+    def add(self, message: bytes, at: int) -> None:
+        """Takes in a message that stands at this byte of the buffer; ValueError when it does not belong here."""
+        tag, start, end = _operation(message, self.message_id)
+        if tag == _ENTRY:
+            self.places.append((at + start, at + end))
+            if end == len(message):
+                self.heads[len(message)] = message[:start]
+        elif tag == _DONE:
+            self.done = _done(message, start, end)
+        elif tag == _REFERENCE:
+            self.references += [
+                _text(message, first, last) for _, first, last in ber.children(message, start, end)
+            ]
+        elif tag != _INTERMEDIATE:
+            raise ValueError(f"a message of kind {tag:#04x} stands in a search's answer")
 
 
 def _operation(message: bytes, message_id: int) -> tuple[int, int, int]:
