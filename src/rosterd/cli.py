@@ -245,6 +245,19 @@ def resume(
     return go(common, customer)
 
 
+@verb(app, "forget", CARE)
+def forget(
+    common: Common,
+    who: Annotated[str, typer.Argument(help="A logon, DOMAIN//logon or e-mail address.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> int:
+    """Erase a person from ledger, history and kept reports. Example: rosterd forget NDD//carlos.silva"""
+    from rosterd.verbs.forget import forget as erase
+
+    return erase(common, who, yes=yes, json=json)
+
+
 @verb(ledger_app, "backup")
 def backup(common: Common, file: Annotated[Path, typer.Argument(help="Where the copy goes.")]) -> int:
     """Make a consistent copy while runs go on. Example: rosterd ledger backup /backup/ledger.db"""
