@@ -70,7 +70,7 @@ def named(text: str) -> set[str]:
 def test_alerts_and_dashboard_ask_for_metrics_that_there_are(path: str) -> None:
     source = (ROOT / "src" / "rosterd" / "daemon" / "metrics.py").read_text(encoding="utf-8")
     known = {re.sub(r"_(total|bucket)$", "", name) for name in re.findall(r'"(rosterd_[a-z_]+)"', source)}
-    known |= {f"rosterd_{name}" for name in re.findall(r'"[a-z_]+", "([a-z_]+)", "', source)}
+    known |= {f"rosterd_{name}" for name in re.findall(r'"[a-z_]+",\s*"([a-z_]+)",\s*"', source)}
     assert named(Metrics().text().decode()) <= known | {"rosterd_build_info"}
     assert named((DEPLOY / path).read_text(encoding="utf-8")) - {"rosterd"} <= known
 
