@@ -8,7 +8,7 @@ TESTS ?= tests
 PYTEST ?=
 
 TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace chromium 389-ds-base \
-	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba python3-gssapi
+	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba python3-gssapi systemd prometheus
 
 export PYTHON
 .DEFAULT_GOAL := help

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter
@@ -81,7 +81,7 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
     found = find(pages, known.double, _context(ledger, about, now, said))
     counts = {"people": ledger.count_accounts(binding), "grants": verdicts.total(), "findings": len(found)}
     counts |= {verdict: verdicts[verdict] for verdict in VERDICTS}
-    report = AccessReport(
+    return AccessReport(
         customer=about.customer,
         client=about.client,
         made=iso(now),
@@ -92,8 +92,8 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
         findings=found,
         leavers=[_leaver(one) for one in ledger.leavers(binding)],
         counts=counts,
+        trend=_trend(ledger, binding),
     )
-    return replace(report, trend=_trend(ledger, binding, report, now))
 
 
 def _states(ledger: Any, about: About) -> list[PlaceState]:
@@ -184,12 +184,12 @@ def _leaver(one: Any) -> LeaverRow:
     return LeaverRow(one.kind, one.shown, one.name, one.email, one.group, iso(one.since))
 
 
-def _trend(ledger: Any, binding: int, report: AccessReport, now: float) -> list[TrendPoint]:
-    points = [*ledger.reports(binding, TREND - 1), (now, report.counts)]
+def _trend(ledger: Any, binding: int) -> list[TrendPoint]:
+    """The counts of earlier reports, the oldest first."""
     return [
         TrendPoint(
             iso(at), counts.get("people", 0), counts.get("grants", 0), counts.get(STRANGER, 0),
             counts.get(LEFT_VERDICT, 0), counts.get("findings", 0),
         )
-        for at, counts in points
+        for at, counts in ledger.reports(binding, TREND)
     ]  # fmt: skip

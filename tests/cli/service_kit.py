@@ -17,6 +17,11 @@ from typing import Any
 from tests.cli.kit import PATIENCE, Office
 
 
+def soon(seconds: float = 1.0) -> float:
+    """A bound of so many seconds on a machine that has nothing else to do, wider on one whose cores are shared."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Running:
     """The process, and every line of its log as a document."""
 
@@ -105,3 +110,10 @@ class Manager:
 def open_files(pid: int) -> int:
     """Descriptors that a process has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from openapi_spec_validator import validate
 from tests.cli.files import people
 from tests.cli.kit import PATIENCE, Office
-from tests.cli.service_kit import Running, service
+from tests.cli.service_kit import Running, free_port, service, soon
 
 from rosterd.daemon.openapi import DOCUMENT
 
@@ -31,14 +30,19 @@ class Browser:
     running: Running
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=names, method=method)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, _low(answer), answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, _low(error), error.read().decode()
+            connection.request(
+                method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+            )
+            answer = connection.getresponse()
+            return (
+                answer.status,
+                {name.lower(): value for name, value in answer.getheaders()},
+                answer.read().decode(),
+            )
+        finally:
+            connection.close()
 
     def json(self, path: str, code: int = 200, **headers: str) -> Any:
         status, _, text = self.get(path, **headers)
@@ -52,16 +56,6 @@ class Browser:
             assert time.monotonic() < deadline, found
             time.sleep(0.05)
         return found
-
-
-def _low(answer: Any) -> dict[str, str]:
-    return {name.lower(): value for name, value in answer.headers.items()}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture
@@ -81,7 +75,7 @@ def served(office: Office) -> Iterator[Browser]:
             except OSError:
                 time.sleep(0.02)
         yield browser
-        assert running.stop() < 2
+        assert running.stop() < soon()
 
 
 def test_status_and_runs(served: Browser) -> None:
@@ -180,7 +174,7 @@ def test_with_a_token_everything_but_the_probes_wants_it(office: Office) -> None
             assert browser.get(path, cookie=f"rosterd_token={TOKEN}")[0] in (200, 404)
         cross = {"cookie": f"rosterd_token={TOKEN}", "sec_fetch_site": "cross-site"}
         assert browser.get("/api/status", "POST", **cross)[0] == 403
-        assert running.stop() < 2
+        assert running.stop() < soon()
 
 
 def test_an_address_in_use_does_not_stop_the_runs(office: Office) -> None:
@@ -192,4 +186,4 @@ def test_an_address_in_use_does_not_stop_the_runs(office: Office) -> None:
         with service(office) as running:
             assert running.wait("console_unreachable")["listen"] == listen
             running.wait("run_ended", exit_code=0)
-            assert running.stop() < 2
+            assert running.stop() < soon()

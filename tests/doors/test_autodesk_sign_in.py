@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -80,13 +79,9 @@ def test_the_browser_is_sent_as_documented() -> None:
     ],
 )
 def test_answers_that_are_refused(query: str, said: str) -> None:
-    readers: list[Callable[[], object]] = [
-        lambda: code_of(query, MINE),
-        lambda: code_pasted(f"http://localhost/callback?{query}", MINE),
-    ]
-    for read in readers:
+    for read, brought in ((code_of, query), (code_pasted, f"http://localhost/callback?{query}")):
         with pytest.raises(CredentialsError, match=said) as caught:
-            read()
+            read(brought, MINE)
         assert caught.value.exit_code == 9
         assert caught.value.hint
         assert MINE.state not in f"{caught.value} {caught.value.hint}"

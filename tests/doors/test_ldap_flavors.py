@@ -188,6 +188,17 @@ def test_groups_that_people_name() -> None:
     assert list(batch.groups[0]) == [ref_dn(name) for name in names]
 
 
+def test_a_large_group_costs_no_search_for_each_member() -> None:
+    groups: dict[str, Attributes] = {
+        "cn=all,dc=x": {"cn": ["all"], "member": [f"uid=p{n},dc=x" for n in range(50_000)]}
+    }
+    with serving(holding({"uid=p7,dc=x": {"uid": ["p7"]}}, groups)) as fake:
+        more = {"people": {"domain": "A"}, "groups": {"nested": True}}
+        batch, before, _ = read(source(fake, ("uid",), flavor="openldap", **more))
+        assert fake.searches == 3, "the groups, those that may be inside them, the people"
+    assert len(before[0].members[0]) == 50_000 and len(batch.rows) == 1
+
+
 def test_a_dynamic_group_that_nobody_expands_is_told() -> None:
     groups: dict[str, Attributes] = {
         "cn=d,dc=x": {"cn": ["d"], "memberURL": ["ldap:///dc=x??sub?(a=b)"]},

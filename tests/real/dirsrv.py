@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -59,6 +60,14 @@ class Dirsrv:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def place() -> Iterator[Path]:
+    """A folder that the server's own user reaches: pytest's are for one user alone, and stay so."""
+    with tempfile.TemporaryDirectory(prefix="rosterd-dirsrv-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name) / "server"
 
 
 def load(folder: Path, entries: Iterable[Entry]) -> None:
@@ -144,11 +153,8 @@ def _configure(folder: Path, port: int) -> None:
 
 
 def _own(folder: Path) -> None:
-    """The server runs as its own user, who must reach the folder, too."""
+    """The server runs as its own user."""
     subprocess.run(["chown", "-R", "dirsrv:dirsrv", folder], check=True)
-    for above in folder.parents:
-        if above.stat().st_uid == os.getuid() and above.is_relative_to("/tmp") and above != Path("/tmp"):
-            above.chmod(above.stat().st_mode | 0o011)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -132,11 +132,6 @@ def test_the_digest_is_over_what_is_said_not_over_when() -> None:
     assert {digest(report) for report in same} == {first}
 
 
-def _with(name: str, rows: list[Any]) -> AccessReport:
-    changed: dict[str, Any] = {name: rows}
-    return replace(SMALL, **changed)
-
-
 def changed() -> Iterator[Any]:
     whole, stale = SMALL.sources
     yield "client", replace(SMALL, client="OTHER")
@@ -149,9 +144,10 @@ def changed() -> Iterator[Any]:
         for field in row._fields:
             if field != "first_seen":
                 value: Any = ("x",) if field in ("emails", "groups") else "other"
-                yield f"{name} {field}", _with(name, [rows[0]._replace(**{field: value}), *rows[1:]])
-        yield f"{name} fewer", _with(name, rows[1:])
-        yield f"{name} none", _with(name, [])
+                other: dict[str, Any] = {name: [rows[0]._replace(**{field: value}), *rows[1:]]}
+                yield f"{name} {field}", replace(SMALL, **other)
+        fewer: dict[str, Any] = {name: rows[1:]}
+        yield f"{name} fewer", replace(SMALL, **fewer)
     yield "leavers", replace(SMALL, leavers=[])
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -16,6 +24,10 @@ from rosterd.daemon.board import Board
 from rosterd.daemon.overview import Overview
 from rosterd.daemon.schedule import Entry
 from rosterd.daemon.turns import Turned
+
+cast(
+    "Callable[[], None]", disable_created_metrics
+)()  # a second series beside each counter, which nobody asks for
 
 KINDS = ("people", "groups", "seats", "registrations")
 OUTCOMES = ("created", "updated", "unchanged", "refused", "set_aside", "excluded", "unsent", "gone")
@@ -65,6 +77,9 @@ class Metrics:
                 count = turned.document.get(kind, {}).get(outcome, 0)
                 if count:
                     self.records.labels(customer, kind, outcome).inc(count)
+
+    def notice(self, way: str, result: str) -> None:
+        self.notices.labels(way, result).inc()
 
     def skip(self, entry: Entry) -> None:
         self.skipped.labels(entry.customer).inc()

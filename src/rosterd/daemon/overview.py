@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from rosterd.errors import RosterdError
@@ -47,6 +48,18 @@ class Overview:
     def statuses(self) -> Mapping[str, Mapping[str, Any]]:
         """By customer, in the order of the settings; see standing.customer_status."""
         return self._found
+
+    def successes(self) -> dict[str, dict[str, Any]]:
+        """By customer: its state, and when its last good run was, in seconds since 1970."""
+        return {
+            name: {
+                "state": status["state"],
+                "last_success": datetime.fromisoformat(status["last_success"]).timestamp()
+                if status["last_success"]
+                else None,
+            }
+            for name, status in self._found.items()
+        }
 
     def _work(self) -> None:
         ledger: SqliteLedger | None = None

@@ -19,6 +19,7 @@ from rosterd.daemon.api import State
 from rosterd.daemon.board import Board
 from rosterd.daemon.clock import Clock
 from rosterd.daemon.metrics import Metrics
+from rosterd.daemon.notifier import Notifier
 from rosterd.daemon.overview import Overview
 from rosterd.daemon.schedule import Entry, Timetable
 from rosterd.daemon.systemd import READY, STOPPING, Systemd
@@ -69,6 +70,9 @@ class Service:
         at_once = settings.daemon.customers_at_once
         self.timetable = Timetable(self.turns.take, self._skipped, self.clock, at_once)
         self.turns.began, self.turns.progress = self.board.began, self.board.progress
+        self.notifier = Notifier(
+            settings.notify, log, lambda way, result: self.metrics.notices.labels(way, result).inc()
+        )
         self.overview = Overview(self.reader, lambda: self.settings, self.customers, log)
         self.metrics.watch(self.board, self.overview, self.timetable.owed, settings.ledger.path)
         state = State(
@@ -105,6 +109,7 @@ class Service:
             self._note_all()
             self.timetable.start()
             self.overview.start()
+            self.notifier.start()
             self.web.start()
             for entry, at in self._upcoming()[:20]:
                 self._log.info("scheduled", customer=entry.customer, job=entry.kind, next_run=iso(at))
@@ -117,6 +122,7 @@ class Service:
             self.stop.set()
             self.timetable.stop()
             self.web.stop()
+            self.notifier.stop()
             self.overview.stop()
             self.turns.generation.retire()
 
@@ -136,6 +142,9 @@ class Service:
             if step:
                 self._log.warning("clock_was_set", seconds=round(step), next="due times are reckoned anew")
                 self._note_all()
+            self.notifier.tell(
+                self.notifier.judgement.look(self.overview.successes(), self.board.started, self.clock.wall())
+            )
             self.systemd.status(self._status())
             self.systemd.alive()
 
@@ -146,9 +155,13 @@ class Service:
             settings = self._again().settings
             agenda.same_ledger(self.settings, settings)
             entries = agenda.entries(settings, self._customers)
+            if settings.notify != self.settings.notify:
+                self.notifier.use(settings.notify)
         except SettingsError as error:
             self.board.settings_problem = f"{error}"
             self._log.error("settings_kept", problem=str(error), next=error.hint, still="the old settings")
+            judge = self.notifier.judgement
+            self.notifier.tell(judge.settings_kept(str(error), error.hint, self.clock.wall()))
         else:
             self.board.settings_problem = ""
             old, self.turns.generation = (
@@ -196,8 +209,13 @@ class Service:
             requests=part.get("requests", 0), people=part.get("people"),
         )  # fmt: skip
 
-    def _changed(self, _turned: Turned) -> None:
+    def _changed(self, turned: Turned) -> None:
         self.overview.changed()
+        stopped = turned.outcome is not None and (turned.outcome.stopped or turned.outcome.paused is not None)
+        if not stopped:
+            judge = self.notifier.judgement
+            told = judge.turn(turned.entry.customer, turned.exit_code, turned.reason, self.clock.wall())
+            self.notifier.tell(told)
 
     def _settled(self, turned: Turned) -> None:
         """What is owed after a turn: the next due time, or the same until it is done."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import csv
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
-from io import TextIOWrapper
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import IO, TypeAlias, TypeVar
@@ -19,14 +18,16 @@ from rosterd.reports.cells import cells, several
 from rosterd.roster import Sorter, merged
 
 Row = TypeVar("Row")
-Keyed: TypeAlias = tuple[str, ...]  # what it is sorted by, then its cells
+Keyed: TypeAlias = tuple[str, ...]  # what it is sorted by, its part of a line, and a grant's person
 
 PERSON = ("key", "name", "emails", "directory", "orbix", "groups", "note")
 GRANT = (
     "kind", "place", "place_id", "level", "via", "since", "verdict", "matched", "possibly",
     "grant_name", "grant_email", "subject",
 )  # fmt: skip
-_PIECE = 4_096  # rows handed to the sort at a time
+_NOBODY = ("",) * (len(PERSON) - 1)
+_PIECE = 4_096  # rows handed to the sort, and written, at a time
+_END = "\r\n"  # RFC 4180
 
 
 def write(report: AccessReport, out: IO[bytes]) -> None:
@@ -34,19 +35,32 @@ def write(report: AccessReport, out: IO[bytes]) -> None:
     when there is no room for the temporary files of the sort."""
     people: Sorter[Keyed] = Sorter(whole=True)
     grants: Sorter[Keyed] = Sorter(whole=True)
-    text = TextIOWrapper(out, encoding="utf-8", errors="replace", newline="")
     try:
-        _add(people, ((_order(row.key), *cells(person(row))) for row in report.people))
-        _add(grants, ((_order(row.person), *cells((row.person, *_grant(row)))) for row in report.grants))
-        out.write(BOM_UTF8)
-        writer = csv.writer(text)
-        writer.writerow(PERSON + GRANT)
-        writer.writerows(_lines(_sorted(people), _sorted(grants)))
-        text.flush()
+        _add(people, ((_order(row.key), _text(person(row))) for row in report.people))
+        _add(grants, ((_order(row.person), _text(_grant(row)), row.person) for row in report.grants))
+        out.write(BOM_UTF8 + f"{_text(PERSON)},{_text(GRANT)}{_END}".encode())
+        lines = _lines(_sorted(people), _sorted(grants))
+        while piece := list(islice(lines, _PIECE)):
+            out.write(f"{_END.join(piece)}{_END}".encode())
     finally:
         people.close()
         grants.close()
-        text.detach()
+
+
+class _Echo:
+    """Hands back what is written to it: the csv module has no other way to give a line."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+_ECHO = _Echo()
+
+
+def _text(row: Sequence[str]) -> str:
+    """Part of a line."""
+    line: str = csv.writer(_ECHO, lineterminator="").writerow(cells(row))
+    return line
 
 
 def _order(key: str) -> str:
@@ -74,21 +88,20 @@ def _sorted(sorter: Sorter[Keyed]) -> Iterator[Keyed]:
     return chain.from_iterable(merged([sorter]))
 
 
-def _lines(people: Iterable[Keyed], grants: Iterable[Keyed]) -> Iterator[Keyed]:
+def _lines(people: Iterable[Keyed], grants: Iterable[Keyed]) -> Iterator[str]:
     """Both in one order. A grant of somebody who is not among the people keeps their key, and nothing else."""
-    nobody = ("",) * (len(PERSON) - 1)
-    nothing = ("",) * len(GRANT)
+    nothing = _text(("",) * len(GRANT))
     waiting = iter(people)
     one = next(waiting, None)
     for order, held in groupby(grants, key=itemgetter(0)):
         while one is not None and one[0] < order:
-            yield one[1:] + nothing
+            yield f"{one[1]},{nothing}"
             one = next(waiting, None)
         if one is not None and one[0] == order:
-            who, one = one[1:], next(waiting, None)
-            yield from (who + grant[2:] for grant in held)
+            who, one = one[1], next(waiting, None)
+            yield from (f"{who},{grant[1]}" for grant in held)
         else:
-            yield from ((grant[1], *nobody, *grant[2:]) for grant in held)
+            yield from (f"{_text((grant[2], *_NOBODY))},{grant[1]}" for grant in held)
     while one is not None:
-        yield one[1:] + nothing
+        yield f"{one[1]},{nothing}"
         one = next(waiting, None)

@@ -101,10 +101,19 @@ def _customer(report: AccessReport) -> Iterator[str]:
         yield f',\n"{name}":['
         before = ""
         for piece in _pieces(map(form, rows)):
-            yield before + ",\n".join(map(_encode, piece))
+            yield before + _encode(piece)[1:-1].replace(*_line_break(piece[0]))
             before = ",\n"
         yield "]"
     yield f',\n"counts":{_encode(report.counts)}}}'
+
+
+def _line_break(row: dict[str, Any]) -> tuple[str, str]:
+    """What stands between two rows, and the same with a line's end, so that each row has a line.
+
+    No text contains it: the quote would be its end, and no letter follows the end of a text.
+    """
+    first = next(iter(row))
+    return f'}},{{"{first}', f'}},\n{{"{first}'
 
 
 def _pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:

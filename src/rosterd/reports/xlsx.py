@@ -22,7 +22,7 @@ from rosterd.reports.xlsx_book import LONGEST_SHEET, shell
 from rosterd.reports.xlsx_tables import tables
 
 _PIECE = 500  # rows that go out together
-_LEVEL = 3  # of compression: twice as quick as the usual 6, a tenth larger
+_LEVEL = 1  # of compression: three times as quick as the usual 6, a seventh larger
 _DIMENSION = re.compile(rb'<dimension ref="[^"]*"/>')  # of the header alone; nobody needs one
 _ROWS_GO_HERE = b"</sheetData>"
 _CODED = re.compile("(?=_x[0-9A-Fa-f]{4}_)")  # what spreadsheets would read as a character's number
@@ -65,10 +65,12 @@ def _lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Rows as <row> elements, from the sheet's second on; every value is text, and never anything else."""
     starts = [f'<c r="{letter}' for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
     for number, row in enumerate(map(cells, rows), 2):
-        joined = "".join(row)
+        joined = f";{';'.join(row)};"
         if "&" in joined or "<" in joined or ">" in joined or "_x" in joined:
             row = list(map(_escaped, row))
-        middle = f'{number}" t="inlineStr"><is><t xml:space="preserve">'
+        # Spaces at either end are kept only when that is asked for.
+        kept = ' xml:space="preserve"' if "; " in joined or " ;" in joined else ""
+        middle = f'{number}" t="inlineStr"><is><t{kept}>'
         inside = [
             f"{start}{middle}{text}</t></is></c>" for start, text in zip(starts, row, strict=False) if text
         ]

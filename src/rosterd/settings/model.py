@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from rosterd import due
 from rosterd.autodesk.settings import AutodeskSettings, PrintersSettings
+from rosterd.daemon.notify_settings import NotifySettings
 from rosterd.daemon.settings import ConsoleSettings, DaemonSettings
 from rosterd.fields import Blackout, Cron, Name, OptionalPath, PositiveDuration, Table, TimeZone, between
 from rosterd.ledger.settings import LedgerSettings
@@ -126,6 +127,8 @@ class Settings(BaseSettings):
     """The running service."""
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     """The console in the browser."""
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    """Who is told when something needs a person's eye."""
     orbix: OrbixSettings
     """The print queues."""
     customers: Annotated[dict[Name, CustomerSettings], BeforeValidator(_known)]

@@ -25,6 +25,7 @@ _HEAD = """\
 
 # The names under which named tables are shown, and of which kind they are. Only the first is live.
 _NAMED = {"customers": {"acme": ""}, "sources": {"hr": "csv", "hq": "ldap"}, "registrations": {"874": ""}}
+_NAMED |= {"webhooks": {"chat": ""}, "apprise": {"phone": ""}}
 
 _PEOPLE_CSV: dict[str, Any] = {
     "logon": "{{ logon }}",
@@ -90,6 +91,18 @@ _SOURCES: dict[str, Any] = {
 EXAMPLES: dict[str, Any] = {
     "customers_dir": "customers.d",
     "console": {"token": "a-long-secret-of-your-own", "hosts": ["rosterd.acme.example"]},
+    "notify": {
+        "mail": {
+            "host": "mail.acme.example",
+            "user": "rosterd",
+            "password": "change-me",
+            "sender": "rosterd@acme.example",
+            "to": ["it@acme.example"],
+            "ca_file": "acme-ca.pem",
+        },
+        "webhooks": {"chat": {"url": "https://chat.acme.example/hooks/change-me", **_WEB}},
+        "apprise": {"phone": {"url": "ntfys://ntfy.acme.example/rosterd"}},
+    },
     "orbix": {
         "base_url": "https://developer.nddorbix.com/printqueue-external-integration-api",
         "token_url": "https://auth.nddorbix.com/connect/token",

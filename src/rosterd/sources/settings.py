@@ -204,6 +204,8 @@ class LdapSettings(Table):
     """The most entries of one reading; more ends it."""
     max_bytes: Size = 8 * 1024**3
     """The most bytes of one reading; more ends it."""
+    reader: Literal["own", "ldap3"] = "own"
+    """What reads pages: "own", or the library "ldap3", many times slower, should a server ever need it."""
     shared: bool = False
     """Another customer may read the same people of the same directory."""
     people: LdapPeopleSettings

@@ -46,13 +46,13 @@ class Held:
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    folder = tmp_path_factory.mktemp("dirsrv") / "server"
+def held() -> Iterator[Held]:
     loaded = company()
-    dirsrv.load(folder, dirsrv.entries(loaded))
-    with dirsrv.running(folder) as server, relaying("127.0.0.1", server.port) as relay:
-        dirsrv.await_roles(server, "bob")
-        yield Held(loaded, server, relay)
+    with dirsrv.place() as folder:
+        dirsrv.load(folder, dirsrv.entries(loaded))
+        with dirsrv.running(folder) as server, relaying("127.0.0.1", server.port) as relay:
+            dirsrv.await_roles(server, "bob")
+            yield Held(loaded, server, relay)
 
 
 def hq(held: Held, **more: Any) -> dict[str, Any]:

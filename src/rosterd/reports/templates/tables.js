@@ -58,7 +58,7 @@ function keepOrder(found, sorters) {
   const order = sorter ? `${sorter.field} ${sorter.dir}` : "";
   if (order === found.order) return;
   found.order = order;
-  const rows = found.table.rowManager.rows;
+  const rows = found.table.rowManager.activeRowsPipeline[0]; // what every filter starts from
   if (sorter) {
     const compare = found.table.getColumn(sorter.field).getDefinition().sorter;
     const sign = sorter.dir === "asc" ? 1 : -1;

@@ -53,7 +53,9 @@ def expect(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
 
 
 def number(data: bytes, start: int, end: int) -> int:
-    """The content of an INTEGER or ENUMERATED."""
+    """The content of an INTEGER or ENUMERATED; ValueError when it is empty, which must not pass for 0."""
+    if start == end:
+        raise ValueError("a number has no digits")
     return int.from_bytes(data[start:end], "big", signed=True)
 
 

@@ -1,4 +1,4 @@
-"""From a list of URLs to a bound session. The only importer of ldap3: it binds and compiles filters.
+"""From a list of URLs to a bound session. ldap3 binds and compiles filters.
 
 No byte of a password leaves before the connection is as safe as the settings ask: TLS with a verified
 certificate, or StartTLS before the bind, or cleartext on loopback when that was allowed on purpose.
@@ -16,9 +16,10 @@ from typing import Any, Protocol, assert_never
 from rosterd.errors import RosterdError, SourceError
 from rosterd.sources.ldap.faults import Unusable, told
 from rosterd.sources.ldap.line import Budget, Line
+from rosterd.sources.ldap.relayed import Relayed, wrapped
 from rosterd.sources.ldap.results import BUSY, SUCCESS, UNAVAILABLE, failure
 from rosterd.sources.ldap.servers import Url, opened, servers
-from rosterd.sources.ldap.session import Session
+from rosterd.sources.ldap.session import Search, Session
 from rosterd.sources.settings import LdapSettings
 
 with warnings.catch_warnings():  # ldap3 2.9.1 calls tables of pyasn1 by their old names
@@ -41,7 +42,7 @@ class Log(Protocol):
 
 def compile_search(
     base: str, scope: str, filter_text: str, attributes: Sequence[str], size_limit: int = 0
-) -> bytes:
+) -> Search:
     """A search request (RFC 4511, section 4.5.1) ready to be sent. Aliases are never followed."""
     try:
         request = search_operation(
@@ -56,7 +57,7 @@ def compile_search(
             True,
             True,
         )
-        return bytes(encode(request))
+        return Search(encode(request), request)
     except Exception as error:
         raise SourceError(
             f"the filter {filter_text!r} cannot be used: {error}", hint="check its parentheses (RFC 4515)"
@@ -153,6 +154,8 @@ def _session(url: Url, settings: LdapSettings, budget: Budget) -> Session:
     except BaseException:
         line.close()
         raise
+    if settings.reader == "ldap3" or wrapped(connection):
+        return Relayed(str(url), line, connection)
     return Session(str(url), line)
 
 

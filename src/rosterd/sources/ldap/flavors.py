@@ -64,17 +64,19 @@ _LOCKED = b"000001010000"
 def _openldap(values: Sequence[list[bytes]], now: float) -> bool:
     """Locked for good, or the end of the account (OpenLDAP 2.5's pwdEndTime) has come."""
     locked, ends = values
+    if not locked and not ends:  # nearly everybody
+        return False
     return any(value.startswith(_LOCKED) for value in locked) or _past(ends, now)
 
 
 def _netscape(values: Sequence[list[bytes]], _now: float) -> bool:
     """389 DS: nsAccountLock is "true", also when a role or the password policy makes it so."""
-    return any(value.strip().lower() == b"true" for value in values[0])
+    return bool(values[0]) and values[0][0].strip().lower() == b"true"
 
 
 def _freeipa(values: Sequence[list[bytes]], now: float) -> bool:
     """As 389 DS, or the Kerberos principal is over."""
-    return _netscape(values, now) or _past(values[1], now)
+    return _netscape(values, now) or (bool(values[1]) and _past(values[1], now))
 
 
 def _past(values: Sequence[bytes], now: float) -> bool:

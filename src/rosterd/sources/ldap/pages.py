@@ -16,7 +16,7 @@ from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.flavors import PARTITIONS, SAME_COOKIE
 from rosterd.sources.ldap.results import OPERATIONS_ERROR, REFERRAL, SUCCESS, failure
 from rosterd.sources.ldap.root import root_dse
-from rosterd.sources.ldap.session import PAGED_RESULTS, Answer, Session, paged
+from rosterd.sources.ldap.session import PAGED_RESULTS, Answer, Search, Session, paged
 
 TIDYING = (0.005, 0.02, 0.1, 0.5, 1.0)  # seconds to wait for a server that is still busy with the page before
 EMPTY_PAGES = 100  # in a row: a server may give a few, an endless search gives nothing else
@@ -48,7 +48,7 @@ class Tally:
             )
 
 
-def read_pages(session: Session, search: bytes, tally: Tally, base: str) -> Iterator[Page]:
+def read_pages(session: Session, search: Search, tally: Tally, base: str) -> Iterator[Page]:
     """Yields the pages of a search and ends only when it was complete. Raises SourceError or Stopped."""
     cookies: set[bytes] = set()
     empty, cookie = 0, b""
@@ -74,7 +74,7 @@ def read_pages(session: Session, search: bytes, tally: Tally, base: str) -> Iter
             asked = session.ask(search, paged(tally.page_size, cookie))
 
 
-def _answer(session: Session, search: bytes, size: int, cookie: bytes, asked: int) -> Answer:
+def _answer(session: Session, search: Search, size: int, cookie: bytes, asked: int) -> Answer:
     """A page's answer. 389 DS gives out a page before it is done with it, and whoever asks for the next one at once
     gets operationsError and nothing else: the same cookie is then good a moment later."""
     for pause in TIDYING:

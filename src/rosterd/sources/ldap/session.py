@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rosterd.errors import SourceError
 from rosterd.sources.ldap import ber
@@ -21,6 +21,17 @@ _EXTENDED = 0x78
 _INTERMEDIATE = 0x79
 _CONTROLS = 0xA0
 _REFERRAL = 0xA3
+
+
+class Search(bytes):
+    """A search request as it is sent, and as ldap3 knows it."""
+
+    request: Any
+
+    def __new__(cls, encoded: bytes, request: Any) -> Search:
+        made = super().__new__(cls, encoded)
+        made.request = request
+        return made
 
 
 class Done(NamedTuple):
@@ -63,7 +74,7 @@ class Session:
     def budget(self) -> Budget:
         return self.line.budget
 
-    def ask(self, search: bytes, controls: bytes = b"") -> int:
+    def ask(self, search: Search, controls: bytes = b"") -> int:
         """Sends a compiled search and returns its message id."""
         self._last_id += 1
         self.line.sendall(ber.tlv(ber.SEQUENCE, ber.integer(self._last_id) + search + controls))
@@ -82,7 +93,7 @@ class Session:
         data = bytes(memoryview(self._buffer)[: self._at])
         del self._buffer[: self._at]
         self._at = 0
-        assert found.done
+        assert found.done  # the walk has ended
         return Answer([(data, start, end) for start, end in found.places], found.references, found.done)
 
     def _walk(self, found: _Found) -> bool:
@@ -104,15 +115,11 @@ class Session:
                 found.add(bytes(memoryview(buffer)[at:after]), at)
             at = self._at = after
             if found.done:
-                return True
-            if len(found.places) > found.most:
-                raise SourceError(
-                    f"the server sent more than the {found.most:,} entries asked for in one page",
-                    hint="it cannot page: set `page_size` above the number of entries",
-                )
-        return False
+                break
+        forbid_more(len(found.places), found.most)
+        return found.done is not None
 
-    def small(self, search: bytes, most: int, doing: str) -> list[tuple[bytes, int, int]]:
+    def small(self, search: Search, most: int, doing: str) -> list[tuple[bytes, int, int]]:
         """The entries of a search that needs no paging; SourceError unless it succeeds."""
         answer = self.collect(self.ask(search), most)
         if answer.done.code != SUCCESS:
@@ -149,6 +156,15 @@ class Session:
                 hint="raise `max_bytes` of this source if the directory really holds entries that large",
             )
         return size + 2 + width
+
+
+def forbid_more(entries: int, most: int) -> None:
+    """SourceError when a page has more entries than were asked for."""
+    if entries > most:
+        raise SourceError(
+            f"the server sent more than the {most:,} entries asked for in one page",
+            hint="it cannot page: set `page_size` above the number of entries",
+        )
 
 
 class _Found:
