@@ -339,7 +339,8 @@ def test_threat_h4_an_odd_answer_says_which_place(tmp_path: Path, place: Place, 
     ("place", "body"),
     [
         (APP, {}), (APP, {"results": {}}), (APP, {"results": [1]}), (APP, {"results": [], "pagination": []}),
-        (APP, {"errorCode": "X"}), (TWIN_PLACE, {"S": 1}), (TWIN_PLACE, {"S": None}), (TWIN_PLACE, {"error": "no"}),
+        (APP, {"errorCode": "X"}), (TWIN_PLACE, {"S": 1}), (TWIN_PLACE, {"S": None}),
+        (TWIN_PLACE, '{"S":{},"S":{}}'), (TWIN_PLACE, {"error": "no"}),
         (APP, "\udcff".encode("utf-8", "surrogateescape").decode("latin-1")),
     ],
 )  # fmt: skip
