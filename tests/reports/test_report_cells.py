@@ -152,6 +152,25 @@ def test_a_cell_is_the_text_with_marks_at_most(text: str) -> None:
     assert not any(map(starts_a_formula, (found, *found.split(";"))))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("=1+1", "'=1+1"),
+        ("  -1", "'  -1"),
+        ("＠SUM(1)", "'＠SUM(1)"),
+        ("\t=1", "'␉=1"),
+        ("\rx", "'␍x"),
+        ("\nx", "'␊x"),
+        ("\0x", "'␀x"),
+        ("a; =1", "a; '=1"),
+        ("a\n=1", "a␊=1"),
+    ],
+)
+def test_what_could_be_a_formula_gets_a_mark(text: str, expected: str) -> None:
+    assert cell(text) == expected
+    assert list(cells(["plain", text])) == ["plain", expected]
+
+
 @given(st.lists(texts, min_size=1))
 def test_a_row_of_cells_is_each_cell(row: list[str]) -> None:
     assert list(cells(row)) == [cell(text) for text in row]
