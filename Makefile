@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 SOAK ?= 1800
+RUNS ?= 100000
 # Narrows or widens the tests: make pytest TESTS=tests/core PYTEST="-x -k merge"
 TESTS ?= tests
 PYTEST ?=
@@ -50,6 +51,11 @@ test-large: ## the directories once more, with 20,000 people each
 	@scripts/venv '$(VENV)' test
 	@ROSTERD_TEST_PEOPLE=20000 '$(VENV)/bin/pytest' $(PYTEST) tests/real/ldap/test_active_directory.py \
 		tests/real/ldap/test_389.py tests/real/ldap/test_openldap.py
+
+fuzz: ## let a fuzzer play the directory (RUNS=100000)
+	@scripts/venv .venv-fuzz fuzz
+	@mkdir -p build/fuzz
+	@PYTHONPATH=src:. .venv-fuzz/bin/python -m tests.fuzz -runs='$(RUNS)' -print_final_stats=1 -artifact_prefix=build/fuzz-found- build/fuzz tests/fuzz/corpus
 
 wheel: ## build the wheel and run it in a clean environment
 	@scripts/venv '$(VENV)' test
