@@ -203,7 +203,7 @@ def test_the_service_runs_as_nobody_on_a_read_only_tree(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         said += process.stderr.readlines()
-        assert process.wait(30) == 0 and time.monotonic() - begun < 20, said
+        assert process.wait(30) == 0 and time.monotonic() - begun < 20, "".join(said)
     # a first delivery waits for somebody: everything worked until there
     assert '"exit_code": 4' in "".join(said), said
     assert (state / "ledger.db").stat().st_uid == 10_001
