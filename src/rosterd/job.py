@@ -66,6 +66,7 @@ class Tools:
     show: Callable[[str, Plan, Verdict, bool], None] = lambda _name, _plan, _verdict, _held: None
     autodesk: Callable[[str], Elsewhere] = lambda _name: Elsewhere()  # a customer's name -> its doors
     reports: Reports | None = None
+    access: bool = True  # access is read in this run, and reported
 
 
 @dataclass

@@ -48,6 +48,7 @@ class Wish:
     customers: Sequence[str] = ()  # none means all
     dry: bool = False
     only: Sequence[str] = ()
+    access: bool = True  # access is read, and reported
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.time
     progress: Callable[[str, str, int], None] = lambda _customer, _what, _count: None
@@ -89,6 +90,9 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
             if common or wish.stop.is_set():
                 problem = common[0] if common else None
                 break
+        if problem is None and not wish.dry and any(job.access for job in jobs):
+            for unpruned in doors.reports.prune():
+                log.warning("reports", problem=f"{unpruned}")
         if problem is None and not wish.dry:
             try:
                 ledger.prune(wish.clock(), settings.ledger.keep_days)
@@ -120,7 +124,7 @@ def run_one(job: Job, ledger: SqliteLedger, doors: Doors, stop: Halt, wish: Wish
     tools = Tools(
         ledger, lambda client: doors.orbix.target(client, stop), stop, wish.clock,
         lambda what, count: wish.progress(job.name, what, count), wish.dry, tuple(wish.only), wish.confirm, wish.show,
-        doors.elsewhere, doors.reports,
+        doors.elsewhere, doors.reports, wish.access,
     )  # fmt: skip
     with bound_contextvars(customer=job.name, run=0):  # run_customer says which run it is
         log.debug("customer_starts")

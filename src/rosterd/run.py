@@ -135,6 +135,8 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
         return
     ledger = tools.ledger
     note_directory(ledger, binding, outcome.plan, outcome.read, tools.clock(), held=outcome.held)
+    if not tools.access:
+        return
     doors = tools.autodesk(job.name)
     printers = [Place(PRINTER, printer, printer) for printer, _ in job.printers]
     problems = read_places(doors.source, printers, ledger, binding, tools.clock, tools.stop, tools.progress)

@@ -320,6 +320,7 @@ class Office:
         self.job: dict[str, Any] = {"guards": Guards(first_run="go"), "lanes": 1, **job}
         self.now = 1_000_000.0
         self.elsewhere = Elsewhere()
+        self.read_access = True
         self.reports: Reports | None = None
         self.ledger = self.open()
 
@@ -349,6 +350,7 @@ class Office:
         tools = Tools(
             self.ledger, self.orbix.target, threading.Event(), lambda: self.now, lambda _what, _count: None,
             dry, tuple(only), lambda _name, _plan, _verdict: yes, show, lambda _name: self.elsewhere, self.reports,
+            self.read_access,
         )  # fmt: skip
         self.now += 1
         return Result(run_customer(job, tools), changes)

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from rosterd.autodesk.settings import AutodeskSettings
-from rosterd.errors import SettingsError
+from rosterd.errors import RosterdError, SettingsError
 from rosterd.job import Elsewhere
 from rosterd.settings import Settings
 
@@ -41,6 +41,19 @@ class Elsewheres:
             self._open[name] = open_autodesk(settings, name, stop, log)
         doors = self._open[name]
         return Elsewhere() if doors is None else Elsewhere(doors, doors.printers)
+
+    def keep_alive(self) -> list[RosterdError]:
+        """Refreshes sign-ins that nobody has used for a week, as of a paused customer; gives what went wrong."""
+        settings, stop, _ = self._given
+        problems: list[RosterdError] = []
+        for name, customer in settings.customers.items():
+            try:
+                if customer.autodesk is not None and open_vault(settings, name, stop).due():
+                    self(name)
+                    self._open[name].keep_alive()
+            except RosterdError as error:
+                problems.append(error)
+        return problems
 
     def close(self) -> None:
         """Closes what was opened."""

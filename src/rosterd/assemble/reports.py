@@ -30,11 +30,18 @@ def open_reports(settings: Settings, clock: Callable[[], float]) -> Reports:
 
     def write(report: AccessReport) -> tuple[list[str], list[RosterdError]]:
         files = import_module("rosterd.reports.files")
-        paths, problems = files.write(
+        found: tuple[list[str], list[RosterdError]] = files.write(
             wanted.directory, report, {form: writer(form) for form in wanted.formats}
         )
-        _, unpruned = files.prune(wanted.directory, wanted.keep_days, clock())
-        return paths, [*problems, *unpruned]
+        return found
+
+    def prune() -> list[RosterdError]:
+        if not wanted.directory.is_dir():
+            return []
+        _, problems = import_module("rosterd.reports.files").prune(
+            wanted.directory, wanted.keep_days, clock()
+        )
+        return list(problems)
 
     def there(customer: str) -> bool:
         found: bool = import_module("rosterd.reports.files").there(wanted.directory, customer, wanted.formats)
@@ -44,7 +51,7 @@ def open_reports(settings: Settings, clock: Callable[[], float]) -> Reports:
         text: str = import_module("rosterd.reports.json").digest(report)
         return text
 
-    return Reports(digest, write, there)
+    return Reports(digest, write, there, prune)
 
 
 def render(form: str, reports: Sequence[AccessReport], out: IO[bytes], paint: Paint | None = None) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 from rosterd import due
-from rosterd.daemon.schedule import PRUNE, RUN, Entry
+from rosterd.daemon.schedule import ACCESS, PRUNE, RUN, Entry
 from rosterd.errors import SettingsError
 from rosterd.ledger.agenda import Owed
 from rosterd.ledger.sqlite import SqliteLedger
@@ -26,6 +26,8 @@ def _of_customer(settings: Settings, name: str) -> Iterator[Entry]:
     customer = settings.customers[name]
     delay = due.delay_of(customer.client, settings.daemon.jitter)
     yield Entry(RUN, name, customer.client, customer.rule(customer.schedule, delay))
+    if customer.autodesk is not None:
+        yield Entry(ACCESS, name, customer.client, customer.rule(customer.autodesk.schedule, delay))
 
 
 def same_ledger(old: Settings, new: Settings) -> None:

@@ -199,6 +199,9 @@ class Service:
             finally:
                 ledger.close()
             self._log.info("pruned", rows=gone)
+            with self.turns.generation.used() as now:
+                for problem in [*now.doors.reports.prune(), *now.doors.elsewhere.keep_alive()]:
+                    self._log.warning("upkeep", problem=str(problem), next=problem.hint)
             at = self.timetable.done(entry.id)
             self._note([(entry, at)] if at is not None else [])
         except RosterdError as error:

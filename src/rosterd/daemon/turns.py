@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
-from rosterd import assemble
-from rosterd.daemon.schedule import Entry
+from rosterd import assemble, due
+from rosterd.daemon.schedule import ACCESS, Entry
 from rosterd.errors import LockedError, RosterdError
 from rosterd.job import Outcome
 from rosterd.lanes import Halt
@@ -21,7 +21,7 @@ from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import Wish, opened, run_one
 from rosterd.patience import ComeBack
-from rosterd.settings import Settings
+from rosterd.settings import CustomerSettings, Settings
 
 DEFECT = "this is a defect of rosterd: please report it with the log around it"
 AGAIN_AFTER_LOCKED = 30.0  # seconds; somebody's single run holds the ledger meanwhile
@@ -167,6 +167,7 @@ class Turns:
                 job = assemble.job(entry.customer, customer, now.settings, stop, self._log)
                 wish = Wish([entry.customer], stop=self._stop, progress=self.progress)
                 with self._shared.ledger(now.settings, entry.client, started) as ledger:
+                    wish.access = entry.kind == ACCESS or access_due(customer, ledger, started)
                     outcome = run_one(job, ledger, now.doors, stop, wish, self._log)
             except RosterdError as error:
                 problem = error
@@ -174,6 +175,17 @@ class Turns:
                 self._log.exception("run_failed", customer=entry.customer)
                 problem = RosterdError(f"an unexpected error ({type(error).__name__})", hint=DEFECT)
         return ended(entry, started, time.monotonic() - begun, outcome, problem)
+
+
+def access_due(customer: CustomerSettings, ledger: SqliteLedger, now: float) -> bool:
+    """Whether the time to read access has come since it was last read: a run reads it then, too.
+
+    So it does not matter which of the two jobs comes first when both are due, or that the other is then skipped.
+    """
+    if customer.autodesk is None:
+        return True  # nothing is asked for: printers are reported from the ledger
+    last = ledger.last_access(ledger.binding(customer.client).id)
+    return last is None or due.next_due(customer.rule(customer.autodesk.schedule, 0.0), last) <= now
 
 
 def ended(

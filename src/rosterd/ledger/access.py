@@ -150,6 +150,13 @@ class Access(Notes):
         )
         return [(Place(*row[:3]), row[3], row[4], row[5], bool(row[6])) for row in rows]
 
+    def last_access(self, binding: int) -> float | None:
+        """When the places of a customer were last asked for: the oldest whole read; None when one never was."""
+        rows = self._rows(
+            "SELECT whole FROM place WHERE binding = ? AND kind NOT IN ('directory', ?)", (binding, PRINTER)
+        )
+        return min((whole for (whole,) in rows), default=None) if all(whole for (whole,) in rows) else None
+
     def holders(self, binding: int) -> Iterator[tuple[Place, list[Held]]]:
         """Everybody with access anywhere, in pages by kind, place and subject; printers by their registrations."""
         sql = (
