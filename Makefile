@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+SOAK ?= 1800
+RUNS ?= 100000
 # Narrows or widens the tests: make pytest TESTS=tests/core PYTEST="-x -k merge"
 TESTS ?= tests
 PYTEST ?=
@@ -13,7 +15,7 @@ TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace chromium 389-ds-ba
 export PYTHON
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint pytest test-large wheel bench format lock clean
+.PHONY: help demo test setup lint pytest test-large wheel bench soak fuzz format lock clean
 
 help: ## show this
 	@printf '\n  rosterd keeps print queues in step with the company directory.\n\n'
@@ -50,6 +52,11 @@ test-large: ## the directories once more, with 20,000 people each
 	@ROSTERD_TEST_PEOPLE=20000 '$(VENV)/bin/pytest' $(PYTEST) tests/real/ldap/test_active_directory.py \
 		tests/real/ldap/test_389.py tests/real/ldap/test_openldap.py
 
+fuzz: ## let a fuzzer play the directory (RUNS=100000)
+	@scripts/venv .venv-fuzz fuzz
+	@mkdir -p build/fuzz
+	@PYTHONPATH=src:. .venv-fuzz/bin/python -m tests.fuzz -runs='$(RUNS)' -print_final_stats=1 -artifact_prefix=build/fuzz-found- build/fuzz tests/fuzz/corpus
+
 wheel: ## build the wheel and run it in a clean environment
 	@scripts/venv '$(VENV)' test
 	@printf '\n== wheel\n'
@@ -58,6 +65,10 @@ wheel: ## build the wheel and run it in a clean environment
 bench: ## measure the figures that speed is judged by; writes bench/results.json
 	@scripts/venv '$(VENV)' test
 	@'$(VENV)/bin/python' -m bench
+
+soak: ## the service for 30 minutes (SOAK=1800) with changes, faults and restarts
+	@scripts/venv '$(VENV)' test
+	@'$(VENV)/bin/python' -m tests.soak '$(SOAK)'
 
 format: ## let ruff lay out the code
 	@scripts/venv '$(VENV)' test

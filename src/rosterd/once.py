@@ -89,6 +89,11 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
             if common or wish.stop.is_set():
                 problem = common[0] if common else None
                 break
+        if problem is None and not wish.dry:
+            try:
+                ledger.prune(wish.clock(), settings.ledger.keep_days)
+            except RosterdError as error:
+                log.error("not_pruned", problem=str(error), next=error.hint)
     for job in jobs:
         documents.setdefault(job.name, _untouched(problem))
     code = worst([document["exit_code"] for document in documents.values()])

@@ -249,3 +249,25 @@ def test_secrets_of_autodesk_are_shown_nowhere(office: Office) -> None:
     assert held
     for result in outputs:
         clean(result, ["word-of-acme", REFRESH])
+
+
+def test_a_forgotten_person_is_found_nowhere(office: Office) -> None:
+    office.one(code=0)
+    rows = [row for row in people("ana", "bruno", "carlos", "dora", "egon") if row[0] != "carlos"]
+    office.put(rows)
+    office.one(code=0)
+    office.server.world.autodesk.remove(["applications", "APP", "collaborators", "USER1"])
+    said = office.do("forget", "NDD//carlos", "--yes")
+    assert said.code == 0, said.said
+    own = {"acme.csv", "groups.csv", "rosterd.toml"}
+    files = [
+        path for path in office.directory.rglob("*") if path.is_file() and path.parent != office.directory
+    ]
+    files += [path for path in office.directory.iterdir() if path.is_file() and path.name not in own]
+    assert [path.name for path in files if b"carlos" in path.read_bytes().lower()] == []
+    assert {one.email for one in office.server.world.autodesk.registrations} == {
+        "ana@example.com",
+        "bruno@example.com",
+    }
+    office.one(code=0)
+    assert len(office.server.world.autodesk.registrations) == 2  # nobody else's registration was forgotten

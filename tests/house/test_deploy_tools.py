@@ -70,7 +70,7 @@ def named(text: str) -> set[str]:
 def test_alerts_and_dashboard_ask_for_metrics_that_there_are(path: str) -> None:
     source = (ROOT / "src" / "rosterd" / "daemon" / "metrics.py").read_text(encoding="utf-8")
     known = {re.sub(r"_(total|bucket)$", "", name) for name in re.findall(r'"(rosterd_[a-z_]+)"', source)}
-    known |= {f"rosterd_{name}" for name in re.findall(r'"[a-z_]+", "([a-z_]+)", "', source)}
+    known |= {f"rosterd_{name}" for name in re.findall(r'"[a-z_]+",\s*"([a-z_]+)",\s*"', source)}
     assert named(Metrics().text().decode()) <= known | {"rosterd_build_info"}
     assert named((DEPLOY / path).read_text(encoding="utf-8")) - {"rosterd"} <= known
 
@@ -203,7 +203,7 @@ def test_the_service_runs_as_nobody_on_a_read_only_tree(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         said += process.stderr.readlines()
-        assert process.wait(30) == 0 and time.monotonic() - begun < 20, said
+        assert process.wait(30) == 0 and time.monotonic() - begun < 20, "".join(said)
     # a first delivery waits for somebody: everything worked until there
     assert '"exit_code": 4' in "".join(said), said
     assert (state / "ledger.db").stat().st_uid == 10_001

@@ -43,3 +43,16 @@ def verify(common: Common, json: Json = False) -> int:
     from rosterd.verbs.desk import verify as look
 
     return look(common, json)
+
+
+@verb(app, "forget", CARE)
+def forget(
+    common: Common,
+    who: Annotated[str, typer.Argument(help="A logon, DOMAIN//logon or e-mail address.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> int:
+    """Erase a person from ledger, history and kept reports. Example: rosterd forget NDD//carlos.silva"""
+    from rosterd.verbs.forget import forget as erase
+
+    return erase(common, who, yes=yes, json=json)

@@ -6,17 +6,20 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 from rosterd import due
-from rosterd.daemon.schedule import RUN, Entry
+from rosterd.daemon.schedule import PRUNE, RUN, Entry
 from rosterd.errors import SettingsError
 from rosterd.ledger.agenda import Owed
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import chosen
 from rosterd.settings import Settings
 
+PRUNING = "every 1d"
+
 
 def entries(settings: Settings, customers: Sequence[str]) -> list[Entry]:
     """The jobs of these customers, or of all. Raises SettingsError for a customer that there is not."""
-    return [entry for name in chosen(settings, customers) for entry in _of_customer(settings, name)]
+    own = Entry(PRUNE, "", "", due.Rule(due.parse(PRUNING)))
+    return [own, *(entry for name in chosen(settings, customers) for entry in _of_customer(settings, name))]
 
 
 def _of_customer(settings: Settings, name: str) -> Iterator[Entry]:

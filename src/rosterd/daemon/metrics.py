@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import prometheus_client
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
     ProcessCollector,
-    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -25,9 +25,8 @@ from rosterd.daemon.overview import Overview
 from rosterd.daemon.schedule import Entry
 from rosterd.daemon.turns import Turned
 
-cast(
-    "Callable[[], None]", disable_created_metrics
-)()  # a second series beside each counter, which nobody asks for
+_library: Any = prometheus_client
+_library.disable_created_metrics()  # a second series beside each counter, which nobody asks for
 
 KINDS = ("people", "groups", "seats", "registrations")
 OUTCOMES = ("created", "updated", "unchanged", "refused", "set_aside", "excluded", "unsent", "gone")

@@ -68,7 +68,7 @@ class Service:
         self.turns = Turns(Generation(settings, self.stop, log, self.metrics), self.stop, log)
         self.agenda = agenda.Agenda(ledger)
         at_once = settings.daemon.customers_at_once
-        self.timetable = Timetable(self.turns.take, self._skipped, self.clock, at_once)
+        self.timetable = Timetable(self._work, self._skipped, self.clock, at_once)
         self.turns.began, self.turns.progress = self.board.began, self.board.progress
         self.notifier = Notifier(
             settings.notify, log, lambda way, result: self.metrics.notices.labels(way, result).inc()
@@ -114,7 +114,7 @@ class Service:
             for entry, at in self._upcoming()[:20]:
                 self._log.info("scheduled", customer=entry.customer, job=entry.kind, next_run=iso(at))
             self.systemd.say(READY)
-            self._log.info("serving", customers=len(self.timetable.entries()), pid=os.getpid())
+            self._log.info("serving", customers=len(self.customers()), pid=os.getpid())
             self._wait()
             self._log.info("stopping")
             self.systemd.say(STOPPING, "STATUS=waits for requests under way")
@@ -186,6 +186,23 @@ class Service:
                 self.timetable.put(id_, self.clock.wall())
         self._log.info("run_now", customer=customer or "all", jobs=len(wanted))
         return bool(wanted)
+
+    def _work(self, entry: Entry) -> None:
+        """Does one job, in a thread of the timetable."""
+        if entry.customer:
+            self.turns.take(entry)
+            return
+        try:
+            ledger = self.reader()
+            try:
+                gone = ledger.prune(self.clock.wall(), self.settings.ledger.keep_days)
+            finally:
+                ledger.close()
+            self._log.info("pruned", rows=gone)
+            at = self.timetable.done(entry.id)
+            self._note([(entry, at)] if at is not None else [])
+        except RosterdError as error:
+            self._log.error("not_pruned", problem=str(error), next=error.hint)
 
     def _skipped(self, entry: Entry) -> None:
         if (

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
 from rosterd.errors import SettingsError
 from rosterd.ledger import store
-from rosterd.ledger.agenda import Agenda
+from rosterd.ledger.forget import Forget
 
 
 class HeldPlan(NamedTuple):
@@ -58,7 +58,7 @@ class RunRow(NamedTuple):
     document: dict[str, Any]
 
 
-class Desk(Agenda):
+class Desk(Forget):
     """Held plans, approvals, leavers, pauses and runs."""
 
     def hold(

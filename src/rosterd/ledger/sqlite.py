@@ -43,6 +43,8 @@ class SqliteLedger(Access):
                 )
                 self._doubt_everything()
             self._doubt_open("state = 'sending'", (), now)
+        if (older or meta.get("copy")) and (again := self.erase_again()):
+            self.notices.append(f"{again} of its people were forgotten since and are erased again")
         if lock is not None and lock.lineage and lock.lineage != self.lineage:
             self.notices.append(
                 "the ledger is a new one: everybody is delivered again, and nobody counts as gone"

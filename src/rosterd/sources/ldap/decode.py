@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias, cast
 
@@ -78,7 +79,12 @@ class Layout:
     def targets(self) -> list[Target]:
         """Where attributes go, without those that share a cell or an extra with one of another name."""
         found = {self.target(name.encode()) for name in self._cells.keys() | self._extras.keys()}
-        return [one for one in sorted(found) if not any(_meet(one, other) for other in found - {one})]
+        taken = Counter((kind, at) for target in found for kind, some in enumerate(target) for at in some)
+        return [
+            target
+            for target in sorted(found)
+            if all(taken[kind, at] == 1 for kind, some in enumerate(target) for at in some)
+        ]
 
     def target(self, name: bytes) -> Target:
         """Where the values of an attribute of this spelling go, among the cells and among the extras."""
@@ -240,11 +246,6 @@ def _ranged(found: Entry, name: bytes) -> bytes:
             if last != "*":
                 found.ranges.append((plain, int(last) + 1))
     return plain.encode()
-
-
-def _meet(one: Target, other: Target) -> bool:
-    """Do two attributes share a cell or an extra?"""
-    return any(set(mine) & set(its) for mine, its in zip(one, other, strict=True))
 
 
 def _positions(names: Sequence[str]) -> dict[str, list[int]]:

@@ -9,6 +9,7 @@ text in one step. Nothing is guessed: what was not seen before is decoded by `pa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from rosterd.core.doors import Cell
@@ -16,7 +17,8 @@ from rosterd.sources.ldap import ber
 from rosterd.sources.ldap.decode import Entry, Layout, Raw, Target, Value, parse, texts, values_of
 
 SHORT = 0x80  # lengths below it take one byte
-MOST = 10_000  # sizes of attribute lists that are remembered, and spellings of attributes
+SIZES = 10_000  # sizes of attribute lists that are remembered
+SPELLINGS = 100  # spellings of attributes that are remembered: a server has one of each
 
 # One entry: its DN, then a value for each place; b"" where there is none.
 Row: TypeAlias = "list[Value]"
@@ -157,13 +159,13 @@ class Rows:
         """Remembers how an entry is written, for those that are written alike."""
         _, at = ber.expect(data, start, end, ber.OCTETS)
         inner, _ = ber.expect(data, at, end, ber.SEQUENCE)
-        if len(self._lists) < MOST:
+        if len(self._lists) < SIZES:
             self._lists[end - at] = data[at:inner]
         write = ber.long_tlv if data[at + 1] == ber.LONG else ber.tlv
         for name, _ in raw:
             target = self._layout.target(name)
-            if target in self._places and name not in self._slots and len(self._slots) < MOST:
-                self._slots[name] = _slot(target, name, write)
+            if target in self._places and name not in self._slots and len(self._slots) < SPELLINGS:
+                self._slots[name] = Slot(target, *_heads(name, write))
 
     def _follow(self, path: list[Slot]) -> None:
         """Expects such entries from now on: their attributes come first among the places."""
@@ -203,8 +205,9 @@ def _insert(block: Block, at: int, entry: Entry) -> None:
         values.insert(at, value)
 
 
-def _slot(target: Target, name: bytes, write: Callable[[int, bytes], bytes]) -> Slot:
-    """What stands before one short value of an attribute. `write` makes a SEQUENCE or SET as the server does."""
+@lru_cache(SPELLINGS)
+def _heads(name: bytes, write: Callable[[int, bytes], bytes]) -> tuple[int, Heads]:
+    """What stands before a short value of an attribute. `write` makes a SEQUENCE or SET as the server does."""
     described = ber.tlv(ber.OCTETS, name)
     heads: Heads = {}
     width = 0
@@ -215,4 +218,4 @@ def _slot(target: Target, name: bytes, write: Callable[[int, bytes], bytes]) -> 
         width = width or len(head)
         if len(head) == width:  # in the shortest form the header of a longer value is longer itself
             heads[head] = size
-    return Slot(target, width, heads)
+    return width, heads
