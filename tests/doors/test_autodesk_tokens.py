@@ -156,6 +156,15 @@ def test_a_busy_token_server_is_asked_again(tmp_path: Path, status: int) -> None
         assert aim.time.waits == [0.5]
 
 
+def test_a_token_that_was_refused_is_not_used_again_when_its_renewal_failed(tmp_path: Path) -> None:
+    plays = [refreshed(2), Play(http(503)), refreshed(3)]
+    with Scripted([Play(http(401)), page()], plays) as server, aimed(server, tmp_path, attempts=1) as aim:
+        with pytest.raises(TargetError, match="503"):
+            aim.access.read(APP)
+        assert aim.access.read(APP) == Snapshot([])
+        assert [bearer(seen)[-1] for seen in server.seen] == ["2", "3"]
+
+
 def test_a_pause_that_the_token_server_asks_for_is_kept(tmp_path: Path) -> None:
     plays = [Play(http(429, "", "Retry-After: 25")), refreshed()]
     with Scripted([page()], plays) as server, aimed(server, tmp_path) as aim:
