@@ -175,7 +175,7 @@ def test_the_service_manager_is_told(hourly: Office, tmp_path: Path) -> None:
 def test_blackouts_keep_a_customer_waiting(hourly: Office) -> None:
     hourly.set(customers={"acme": {"blackouts": ["2020-01-01..2099-12-31"]}})
     with service(hourly) as running:
-        assert running.wait("scheduled")["next_run"].startswith("2100-01-01T00:00:00")
+        assert running.wait("scheduled", job="run")["next_run"].startswith("2100-01-01T00:00:00")
         running.stop()
     assert hourly.users() == {}
 

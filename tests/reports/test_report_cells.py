@@ -24,13 +24,16 @@ from rosterd.reports import xlsx, xlsx_book
 from rosterd.reports.cells import LONGEST, cell, cells
 from rosterd.reports.shown import shown
 
-csv.field_size_limit(2**24)  # read with semicolons, a whole line can be one field
 texts = st.text(st.one_of(st.characters(), st.sampled_from("=+-@＝ ;'\"\t\r\n\0_x003D&<>")), max_size=12)
 
 
 def lines(report: AccessReport, delimiter: str = ",") -> list[list[str]]:
     text = written(report_csv.write, report).decode("utf-8-sig")
-    return list(csv.reader(StringIO(text, newline=""), delimiter=delimiter))
+    before = csv.field_size_limit(2**24)  # read with semicolons, a whole line can be one field
+    try:
+        return list(csv.reader(StringIO(text, newline=""), delimiter=delimiter))
+    finally:
+        csv.field_size_limit(before)
 
 
 def book(report: AccessReport) -> Workbook:
