@@ -75,7 +75,7 @@ def test_fault_68_two_services(hourly: Office) -> None:
         begun = time.monotonic()
         second = hourly.process("run")
         assert second.code == 7 and str(first.process.pid) in second.err
-        assert time.monotonic() - begun < soon(2.0), "a start of a second included"
+        assert time.monotonic() - begun < soon(4.0), "the start of a process included, beside other tests"
         first.wait("run_ended")
         assert hourly.run(code=0)["customers"]["acme"]["outcome"] == "done", "between its runs others may run"
         first.process.kill()
