@@ -47,6 +47,7 @@ def process(program: str, *arguments: str, codes: Sequence[int] = (0,), keep: bo
     ):
         streams = [(os.POSIX_SPAWN_DUP2, file.fileno(), number) for file, number in ((out, 1), (error, 2))]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled once, not each time
         began = time.perf_counter()
         child = os.posix_spawn(program, [program, *arguments], environment, file_actions=streams)
         _, status, used = os.wait4(child, 0)

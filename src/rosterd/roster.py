@@ -101,14 +101,20 @@ class Sorter(Generic[Row]):
         self._rows += rows
         self.count += len(rows)
         if len(self._rows) >= max(self._run, min(RUN, self.count // 4)):
-            self._rows.sort(key=self.by)
-            self.runs.append(
-                [self._spill.write(self._rows[i : i + BLOCK]) for i in range(0, len(self._rows), BLOCK)]
-            )
-            self._rows = []
+            self._end_run()
+
+    def _end_run(self) -> None:
+        """Spills the rows at hand, sorted."""
+        self._rows.sort(key=self.by)
+        self.runs.append(
+            [self._spill.write(self._rows[i : i + BLOCK]) for i in range(0, len(self._rows), BLOCK)]
+        )
+        self._rows = []
 
     def blocks(self) -> list[Iterator[list[Row]]]:
         """Each run as an iterator over its sorted blocks."""
+        if self.runs and self._rows:
+            self._end_run()  # else the last run would take its memory all through the merge
         self._rows.sort(key=self.by)
         rest = [iter([self._rows])] if self._rows else []
         return [map(self._spill.read, places) for places in self.runs] + rest

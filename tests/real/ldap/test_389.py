@@ -11,6 +11,7 @@ import pytest
 from tests.real import acme, dirsrv
 from tests.real.acme import Acme, Unit, plain
 from tests.real.dirsrv import BASE, READER, Dirsrv
+from tests.real.ldap.compare import Question, agree
 from tests.real.ldap.runs_kit import Site, opened
 from tests.real.relay import Relay, relaying
 from tests.real.slapd import PASSWORD
@@ -161,3 +162,8 @@ def test_the_user_of_the_socket_is_who_reads(held: Held, tmp_path: Path) -> None
         part = site.one(code=3)
         assert site.users() == acme.expected_users(held.company.humans.values(), DOMAIN)
     assert part["sources"]["hq"].startswith("ldapi://%2F")
+
+
+def test_both_readers_find_what_ldap3_finds(held: Held) -> None:
+    names = ("uid", "displayName", "mail", "cn", "nsRole", "description", "objectClass")
+    agree(Question(held.relay.url, "389ds", READER, BASE, "(objectClass=person)", names), acme.PEOPLE)

@@ -16,6 +16,7 @@ from tests.real import acme, samba
 from tests.real.acme import Acme, Unit, plain
 from tests.real.dns import naming
 from tests.real.ldap import certificates
+from tests.real.ldap.compare import Question, agree
 from tests.real.ldap.runs_kit import Site, discreet, opened
 from tests.real.relay import Relay, relaying
 from tests.real.samba import BASE, HOST, NETBIOS, Samba
@@ -296,3 +297,9 @@ def _findings(done: Result) -> dict[str, Any]:
         one for one in discreet(clean(done)).document["findings"] if one["what"] == "acme: source hq"
     )
     return found
+
+
+def test_both_readers_find_what_ldap3_finds(domain: Domain) -> None:
+    names = ("sAMAccountName", "displayName", "mail", "cn", "userAccountControl", "memberOf", "objectClass")
+    people = "(&(objectCategory=person)(objectClass=user))"
+    agree(Question(domain.relay.url, "active-directory", samba.READER, BASE, people, names), acme.PEOPLE)

@@ -101,8 +101,11 @@ class Session:
         buffer, at, heads = self._buffer, self._at, found.heads
         have = len(buffer)
         while at + 2 <= have:
-            if buffer[at + 1] == 0x82 and at + 4 <= have:
-                size = (buffer[at + 2] << 8 | buffer[at + 3]) + 4  # most entries have such a length
+            # Most entries have a length of one byte or two.
+            if (form := buffer[at + 1]) == 0x82 and at + 4 <= have:
+                size = (buffer[at + 2] << 8 | buffer[at + 3]) + 4
+            elif form == 0x81 and at + 3 <= have:
+                size = buffer[at + 2] + 3
             else:
                 size = self._announced(at)
             after = at + size
