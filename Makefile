@@ -3,18 +3,19 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+SOAK ?= 1800
 RUNS ?= 100000
 # Narrows or widens the tests: make pytest TESTS=tests/core PYTEST="-x -k merge"
 TESTS ?= tests
 PYTEST ?=
 
-TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace 389-ds-base \
-	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba python3-gssapi
+TEST_PACKAGES = slapd slapd-contrib ldap-utils openssl strace chromium 389-ds-base \
+	samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba python3-gssapi systemd prometheus
 
 export PYTHON
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint pytest test-large fuzz wheel bench format lock clean
+.PHONY: help demo test setup lint pytest test-large wheel bench soak fuzz format lock clean
 
 help: ## show this
 	@printf '\n  rosterd keeps print queues in step with the company directory.\n\n'
@@ -64,6 +65,10 @@ wheel: ## build the wheel and run it in a clean environment
 bench: ## measure the figures that speed is judged by; writes bench/results.json
 	@scripts/venv '$(VENV)' test
 	@'$(VENV)/bin/python' -m bench
+
+soak: ## the service for 30 minutes (SOAK=1800) with changes, faults and restarts
+	@scripts/venv '$(VENV)' test
+	@'$(VENV)/bin/python' -m tests.soak '$(SOAK)'
 
 format: ## let ruff lay out the code
 	@scripts/venv '$(VENV)' test

@@ -11,7 +11,7 @@ from rosterd.changes import difference
 from rosterd.core.access import AccessReport, Place
 from rosterd.core.doors import AccessSource
 from rosterd.draft import Plan
-from rosterd.errors import CredentialsError, RosterdError, Stopped, TargetError
+from rosterd.errors import CredentialsError, LedgerError, RosterdError, Stopped, TargetError
 from rosterd.reporting import About, build
 
 HELD = "it was read, but a guard holds what it shows"
@@ -21,19 +21,25 @@ HELD = "it was read, but a guard holds what it shows"
 class Reports:
     """How reports leave: `digest` is over what matters in one, `write` gives the paths and what failed.
 
-    `there`: whether the files of the last report still lie where they were written.
+    `there`: whether the files of the last report still lie where they were written. `prune` removes older ones.
     """
 
     digest: Callable[[AccessReport], str]
     write: Callable[[AccessReport], tuple[list[str], list[RosterdError]]]
     there: Callable[[str], bool]
+    prune: Callable[[], list[RosterdError]] = list
 
 
 @dataclass
 class Found:
-    """What came of the access part of a run. `problems` stop nothing; with any of them the report is incomplete."""
+    """What came of access and registrations in a run.
+
+    `problems` of reading or reporting stop nothing, they make the report incomplete; `failed`: registrations that
+    did not come to an end.
+    """
 
     problems: list[RosterdError] = field(default_factory=list)
+    failed: list[RosterdError] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     complete: bool = True
     high: int = 0  # findings of high severity that the last report did not have
@@ -101,5 +107,6 @@ def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Fou
 
 def exit_codes(found: Found) -> list[int]:
     """What the access part adds to a run's exit code: 9 when somebody must sign in, 3 for an incomplete report."""
-    codes = [9 for problem in found.problems if isinstance(problem, CredentialsError)]
+    codes = [problem.exit_code for problem in found.failed]
+    codes += [one.exit_code for one in found.problems if isinstance(one, CredentialsError | LedgerError)]
     return [*codes, *[3] * bool(found.problems or not found.complete)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from bisect import bisect_right
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -78,10 +80,34 @@ def due_after(times: Times, after: datetime) -> datetime:
     A time that the clock skips comes when it would have been; one that the clock shows twice comes the first time,
     unless the schedule runs every hour. Where days and weekdays are both restricted, either is enough (crontab(5)).
     """
-    moments = [(hour, minute) for hour in sorted(times.hours) for minute in sorted(times.minutes)]
+    moments = _moments(times)
+    for days in range(366 * 9):
+        day = after.date() + timedelta(days=days)
+        if not _even(after.tzinfo, day):
+            return _due_around(times, moments, after, days - 1)
+        at = 0 if days else bisect_right(moments, (after.hour, after.minute))
+        if at < len(moments) and _on(times, day):
+            return datetime(day.year, day.month, day.day, *moments[at], tzinfo=after.tzinfo)
+    raise ValueError("is a schedule that is never due")
+
+
+@lru_cache(1_024)
+def _moments(times: Times) -> list[tuple[int, int]]:
+    return [(hour, minute) for hour in sorted(times.hours) for minute in sorted(times.minutes)]
+
+
+@lru_cache(1_024)
+def _even(zone: tzinfo | None, day: date) -> bool:
+    """Whether the zone's offset is the same from the day before to the day after: nearly always."""
+    starts = [datetime.combine(day + timedelta(days=shift), time(), zone) for shift in (-1, 0, 1, 2)]
+    return len({moment.utcoffset() for moment in starts}) == 1
+
+
+def _due_around(times: Times, moments: list[tuple[int, int]], after: datetime, first: int) -> datetime:
+    """The same where the clock is put forward or back: every candidate is compared, not only the next."""
     folds = (0, 1) if len(times.hours) == 24 else (0,)
     bound = after.astimezone(UTC)
-    for days in range(-1, 366 * 9):
+    for days in range(first, first + 366 * 9):
         day = after.date() + timedelta(days=days)
         if not _on(times, day):
             continue

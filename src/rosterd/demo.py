@@ -25,17 +25,18 @@ def demo(directory: Path, common: Common) -> int:
     colours = paint()
     # Hyphens are not in the vendor's pages: this Orbix takes one logon amiss, so that a refusal is seen.
     refusing = Faults([fault("refuse", logon="ana-lua.*", message="Logon is not valid.")])
-    with serve(faults=refusing) as sandbox:
+    with serve(faults=refusing, autodesk=sample_company.autodesk()) as sandbox:
         settings = directory / "rosterd.toml"
-        sample_company.write(directory, 1)
+        sample_company.write(directory, 1, printers=True)
         settings.write_text(
-            sample_company.settings(Path(), sandbox.base_url, sandbox.token_url), encoding="utf-8"
+            sample_company.settings(Path(), sandbox.base_url, sandbox.token_url, autodesk_url=sandbox.url),
+            encoding="utf-8",
         )
         settings.chmod(0o600)
         say([colours.bold("A sample company and a pretend Orbix"), f"  settings: {settings}", ""])
         codes = []
         for day, story in ((1, "Day 1: everybody is new"), (2, "Day 2: people came, went and changed")):
-            sample_company.write(directory, day)
+            sample_company.write(directory, day, printers=True)
             say([colours.bold(story)])
             with progress(wanted=not common.quiet) as tell:
                 document = run_once(load(settings, {}).settings, Wish(progress=tell), logger)
@@ -62,6 +63,10 @@ def _fresh(directory: Path) -> None:
 def _account(directory: Path, colours: words.Paint) -> Iterator[str]:
     yield colours.bold("Where to look")
     for name, what in (
+        (
+            "reports/acme.html",
+            "who has access to Autodesk, twins and the 3D printer, and who should not: open it",
+        ),
         ("people.csv", "the company, as of day 2"),
         ("groups.csv", "who is in which group"),
         ("rosterd.toml", "the settings of this run"),
@@ -74,6 +79,7 @@ def _account(directory: Path, colours: words.Paint) -> Iterator[str]:
     config = f"--config {directory / 'rosterd.toml'}"
     for command, what in (
         (f"{program} leavers {config}", "who left and must be removed by hand"),
+        (f"{program} report {config}", "the access report, here in the terminal"),
         (f"{program} status {config}", "is everybody in step?"),
         (f"{program} settings sample", "a commented settings file to start from"),
     ):

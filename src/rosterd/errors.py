@@ -2,6 +2,7 @@
 
     RosterdError
     ├── SettingsError      2   usage or settings are wrong
+    ├── ReportError        3   a report could not be rendered or written; the run itself stands
     ├── SourceError        5   a source could not be read whole
     ├── TargetError        6   a target failed or stayed ambiguous
     ├── LockedError        7   another run holds the ledger's lock
@@ -71,6 +72,12 @@ class TargetError(RosterdError):
     ) -> None:
         super().__init__(what, where=where, hint=hint)
         self.maybe_applied = maybe_applied
+
+
+class ReportError(RosterdError):
+    """A report could not be rendered or written."""
+
+    exit_code = 3
 
 
 class LockedError(RosterdError):

@@ -24,7 +24,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from rosterd import cron
+from rosterd import due
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -179,8 +179,13 @@ Name: TypeAlias = Annotated[
 # Times of day
 
 
-def _cron(value: str) -> str:
-    cron.parse(value)
+def _schedule(value: str) -> str:
+    due.parse(value)
+    return value
+
+
+def _window(value: str) -> str:
+    due.parse_window(value)
     return value
 
 
@@ -194,7 +199,8 @@ def _zone(value: str) -> str:
     return value
 
 
-Cron: TypeAlias = Annotated[str, AfterValidator(_cron)]
+Cron: TypeAlias = Annotated[str, AfterValidator(_schedule)]
+Blackout: TypeAlias = Annotated[str, AfterValidator(_window)]
 TimeZone: TypeAlias = Annotated[str, AfterValidator(_zone)]
 
 

@@ -66,6 +66,7 @@ class Tools:
     show: Callable[[str, Plan, Verdict, bool], None] = lambda _name, _plan, _verdict, _held: None
     autodesk: Callable[[str], Elsewhere] = lambda _name: Elsewhere()  # a customer's name -> its doors
     reports: Reports | None = None
+    access: bool = True  # access is read in this run, and reported
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Outcome:
     @property
     def delivered(self) -> int:
         """The exit code of the delivery alone: an access read that fails never keeps a first delivery open."""
-        codes = [problem.exit_code for problem in self.problems]
+        codes = [problem.exit_code for problem in (*self.problems, *self.elsewhere.failed)]
         return worst([*codes, *[4] * self.held, *[3] * bool(self.news)])
 
     @property
@@ -107,7 +108,7 @@ class Outcome:
             return f"paused: {self.paused}"
         sentences = [
             f"{problem}" + (f" ({problem.hint})" if problem.hint else "")
-            for problem in (*self.problems, *self.elsewhere.problems)
+            for problem in (*self.problems, *self.elsewhere.failed, *self.elsewhere.problems)
         ]
         sentences += list(self.verdict.reasons) if self.held else []
         return "; ".join(sentences + self.notes) or None

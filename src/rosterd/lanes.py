@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 from rosterd.core.outcome import Answer
@@ -71,7 +72,9 @@ def drive(requests: Iterator[S], lanes: int, stop: threading.Event) -> None:
                     break
                 request.begin()
                 try:
-                    flying[pool.submit(request.send)] = request
+                    flying[pool.submit(copy_context().run, request.send)] = (
+                        request  # the log's context goes along
+                    )
                 except RuntimeError as full:  # the machine gives no more threads
                     what = f"a request could not be started: {full}"
                     problem = TargetError(what, hint="raise the limit of processes")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from structlog.contextvars import bound_contextvars
 
 from rosterd import assemble
 from rosterd.core.guard import Verdict
@@ -15,12 +17,28 @@ from rosterd.core.plan import KINDS, Tally
 from rosterd.document import NAMES, run_document
 from rosterd.draft import Plan
 from rosterd.errors import RosterdError, SettingsError, worst
-from rosterd.job import Outcome, Tools
+from rosterd.job import Job, Outcome, Tools
 from rosterd.lanes import Halt
+from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.run import run_customer
 from rosterd.settings import Settings
 
 COMMON = (1, 8, 9)  # codes that every other customer of the tenant would meet as well
+
+
+class _Defect(RosterdError):
+    def __init__(self, name: str) -> None:
+        hint = "please report it with what the log says; other customers went on"
+        super().__init__(f"an unexpected error, {name}", hint=hint)
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What is opened for all customers together, besides the ledger; see assemble."""
+
+    orbix: Any
+    elsewhere: Any
+    reports: Any
 
 
 @dataclass
@@ -30,6 +48,7 @@ class Wish:
     customers: Sequence[str] = ()  # none means all
     dry: bool = False
     only: Sequence[str] = ()
+    access: bool = True  # access is read, and reported
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.time
     progress: Callable[[str, str, int], None] = lambda _customer, _what, _count: None
@@ -41,7 +60,7 @@ class Wish:
 def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
     """Runs the customers one after the other and gives the run document; its `exit_code` is the worst.
 
-    Raises SettingsError only: whatever else stops a run is in the document.
+    Raises SettingsError only: whatever else stops a run is in the document, a defect (exit code 1) included.
     """
     names = chosen(settings, wish.customers)
     stop = Halt(wish.stop)
@@ -56,41 +75,64 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
             stack.callback(ledger.close)
             if not wish.dry:
                 ledger.prepare(wish.clock())
-            orbix = assemble.open_orbix(settings, stop, log)
-            stack.callback(orbix.close)
+            doors = stack.enter_context(opened(settings, stop, wish, log))
         except RosterdError as error:
             problem = error
         for job in jobs if problem is None else ():
-            log.debug("customer_starts", customer=job.name)
-
-            def progress(what: str, count: int, name: str = job.name) -> None:
-                wish.progress(name, what, count)
-
-            tools = Tools(
-                ledger,
-                orbix.target,
-                stop,
-                wish.clock,
-                progress,
-                wish.dry,
-                tuple(wish.only),
-                wish.confirm,
-                wish.show,
-            )
-            outcome = run_customer(job, tools)
+            try:
+                outcome = run_one(job, ledger, doors, stop, wish, log)
+            except Exception as error:  # a defect that one customer's data found is not the others' trouble
+                log.exception("defect", customer=job.name)
+                documents[job.name] = _untouched(_Defect(type(error).__name__))
+                continue
             documents[job.name] = outcome.document
-            for notice in ledger.notices:
-                log.warning("ledger", notice=notice)
-            wish.ended(outcome)
             common = [error for error in outcome.problems if error.exit_code in COMMON]
             if common or wish.stop.is_set():
                 problem = common[0] if common else None
                 break
+        if problem is None and not wish.dry and any(job.access for job in jobs):
+            for unpruned in doors.reports.prune():
+                log.warning("reports", problem=f"{unpruned}")
+        if problem is None and not wish.dry:
+            try:
+                ledger.prune(wish.clock(), settings.ledger.keep_days)
+            except RosterdError as error:
+                log.error("not_pruned", problem=str(error), next=error.hint)
     for job in jobs:
         documents.setdefault(job.name, _untouched(problem))
     code = worst([document["exit_code"] for document in documents.values()])
     more = {"notices": list(ledger.notices)} if problem is None and ledger.notices else {}
     return run_document(documents, code, **more)
+
+
+@contextmanager
+def opened(
+    settings: Settings, stop: threading.Event, wish: Wish, log: Any, observer: Any = None
+) -> Iterator[Doors]:
+    """The doors of all customers; nothing is sent, or even imported, before a run needs it."""
+    orbix = assemble.open_orbix(settings, stop, log, observer)
+    elsewhere = assemble.Elsewheres(settings, stop, log)
+    try:
+        yield Doors(orbix, elsewhere, assemble.open_reports(settings, wish.clock))
+    finally:
+        elsewhere.close()
+        orbix.close()
+
+
+def run_one(job: Job, ledger: SqliteLedger, doors: Doors, stop: Halt, wish: Wish, log: Any) -> Outcome:
+    """One customer's run with what was opened for it; its outcome is told to whoever shows the run."""
+    tools = Tools(
+        ledger, lambda client: doors.orbix.target(client, stop), stop, wish.clock,
+        lambda what, count: wish.progress(job.name, what, count), wish.dry, tuple(wish.only), wish.confirm, wish.show,
+        doors.elsewhere, doors.reports, wish.access,
+    )  # fmt: skip
+    with bound_contextvars(customer=job.name, run=0):  # run_customer says which run it is
+        log.debug("customer_starts")
+        outcome = run_customer(job, tools)
+        for notice in ledger.notices:
+            log.warning("ledger", notice=notice)
+    wish.ended(outcome)
+    return outcome
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -120,4 +162,4 @@ def _untouched(problem: RosterdError | None) -> dict[str, Any]:
     }
 
 
-__all__ = ["SettingsError", "Wish", "chosen", "run_once"]
+__all__ = ["SettingsError", "Wish", "chosen", "opened", "run_once", "run_one"]

@@ -17,6 +17,20 @@ import typer
 
 from rosterd.errors import RosterdError
 
+EPILOG = """\b
+Exit codes:
+  0   done
+  1   unexpected error (a defect)
+  2   usage or settings
+  3   done, but records were newly refused or set aside
+  4   held by a guard
+  5   a source could not be read whole
+  6   a target failed or stayed ambiguous
+  7   another run holds the lock
+  8   the ledger is unusable
+  9   sign-in or credentials refused by a target
+  10  status, plan --check: something is to be done"""
+
 
 @dataclass(frozen=True)
 class Common:

@@ -74,6 +74,7 @@ class PeoplePlan:
             *self.name,
             *self.email,
             *conditions,
+            *(Template(name, (name,)) for name in self.addresses),
         ]
         if self.logon.constant:
             raise SettingsError(
@@ -85,6 +86,5 @@ class PeoplePlan:
     @property
     def attributes(self) -> tuple[str, ...]:
         """Names of all attributes that are read, once each."""
-        mapped = dict.fromkeys(name for template in self.templates for name in template.attributes)
-        folded = {name.casefold() for name in mapped}
-        return (*mapped, *(name for name in self.addresses if name.casefold() not in folded))
+        names = [name for template in self.templates for name in template.attributes]
+        return tuple({name.casefold(): name for name in reversed(names)}.values())[::-1]

@@ -12,6 +12,7 @@ from rosterd.core.people import (
     DOUBT,
     NO_KEY,
     OUT,
+    TRIED,
     Known,
     Row,
     Wanted,
@@ -133,6 +134,7 @@ def _slice(
     same = len(rows) - len(ours)
     tally.unchanged += same
     facts.active += same + sum(1 for row in known if row[8] in (ACTIVE, DOUBT))
+    facts.tried += sum(1 for row in known if row[8] == TRIED)
     for person in [wanted_of(row) for row in rows if row[2]]:
         if person[8] == ACTIVE:
             plan.warn(f"{_shown(terms, person)}: {person[10]} ({_at(terms, person)})")

@@ -61,9 +61,11 @@ def _members(terms: Terms, plan: Plan, groups: Groups) -> dict[str, list[tuple[b
 
 
 def _among(seats: Iterable[Seat], wanted: dict[bytes, list[str]]) -> Iterator[Seat]:
-    return (
-        seat for seat in seats if seat[0].partition(NUL)[0] in wanted and seat[2] in (ACTIVE, REFUSED, ASIDE)
-    )
+    """Seats of people in the groups wanted; a member that is nobody has a key no person can have."""
+    for seat in seats:
+        group, _, person = seat[0].partition(NUL)
+        if group in wanted and seat[2] in (ACTIVE, REFUSED, ASIDE) and not person.startswith(b"\xff"):
+            yield seat
 
 
 def _addresses(sources: Sequence[Gathered], keys: set[bytes]) -> dict[bytes, str]:

@@ -92,14 +92,9 @@ def _slice(
             changes.append(change)
     lost = _lost(terms, plan, left)
     lost_keys = {row[0] for row in lost}
-    count.wanted.update(
-        [row[0].partition(NUL)[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]
-        + [
-            seat[0].partition(NUL)[0]
-            for seat, row in pairs
-            if seat[2] == REFUSED and row and is_active(row[2])
-        ]
-    )
+    kept = [row[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]
+    kept += [seat[0] for seat, row in pairs if seat[2] == REFUSED and row and is_active(row[2])]
+    count.wanted.update([key.partition(NUL)[0] for key in kept])
     people = ledger.shown(terms.binding, [row[0].partition(NUL)[2] for row in lost]) if lost else {}
     changes += [_gone(row[0], row[1], names, people.get(row[0].partition(NUL)[2], "")) for row in lost]
     changing = {change.key for change in changes if change.op != GONE}

@@ -100,7 +100,9 @@ def _pilot(plan: Plan) -> None:
     for tally in plan.tallies.values():
         tally.gone = 0
     facts = plan.facts
-    plan.facts = Facts(facts.empty, facts.active, facts.creates, facts.updates, blanked=facts.blanked)
+    plan.facts = Facts(
+        facts.empty, facts.active, creates=facts.creates, updates=facts.updates, blanked=facts.blanked
+    )
 
 
 def _finish(terms: Terms, plan: Plan) -> None:

@@ -9,13 +9,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rosterd.core.batches import PEOPLE
 from rosterd.core.doors import Target
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
 from rosterd.core.people import Known, Person
-from rosterd.core.plan import PERSON, Change, Tally
+from rosterd.core.plan import PERSON, SEAT, Change, Tally
 from rosterd.draft import ChangeLog, Plan
 from rosterd.errors import RosterdError, Stopped, TargetError
 from rosterd.lanes import Sendable, drive
@@ -23,6 +23,9 @@ from rosterd.lanes import Sendable, drive
 BISECTIONS = 1_024  # requests a run may spend on finding the records at fault
 
 BROKEN = "every single record of a request was refused with 400: the contract itself seems broken"
+TOO_LARGE = "too large for a request (413)"
+ALL_TOO_LARGE = "every single record of a request was refused as too large (413)"
+TOO_LARGE_HINT = "does a proxy in between limit the size of requests? Nothing of that request was recorded"
 BROKEN_HINT = "check client and tenant, and what `rosterd plan` shows; nothing of that request was recorded"
 
 
@@ -120,13 +123,22 @@ class Delivery:
         self.ledger.failed(batch, self.binding, str(error), self.clock(), doubt=doubt)
 
 
+class Withheld(NamedTuple):
+    """What one request with a single record would record as refused. `seats`: how many go with their grouping."""
+
+    batch: int
+    told: list[tuple[Change, str]]
+    message: str
+    seats: int = 0
+
+
 @dataclass
 class Tree:
     """What is left of one refused request. Refusals of single records count only once something was accepted."""
 
     open: int = 1
     accepted: bool = False
-    withheld: list[tuple[Change, str, int]] = field(default_factory=list)
+    withheld: list[Withheld] = field(default_factory=list)
 
 
 @dataclass
@@ -190,26 +202,23 @@ class PeopleRequest:
             tree.open += 1
             return self._halves(tree, isolated=self.isolated)
         change = self.changes[0]
-        if self.tree is None:  # a request with a single record
-            delivery.record(self.batch, [], [(change, standing(delivery, change) or message)])
-            return []
-        self.tree.open -= 1
-        self.tree.withheld.append((change, standing(delivery, change) or message, self.batch))
-        release(delivery, self.tree)
+        told = [(change, standing(delivery, change) or message)]
+        refuse(delivery, self.tree, Withheld(self.batch, told, message))
         return []
 
     def _too_large(self) -> list[Sendable]:
         delivery = self.delivery
-        if len(self.changes) == 1:
-            if self.tree is not None:
-                self.tree.open -= 1
-            delivery.record(self.batch, [], [(self.changes[0], "too large for a request (413)")])
+        if len(self.changes) == 1:  # it is the record, so how many fit was not what the halving found
+            delivery.people_size = PEOPLE
+            delivery.ledger.learn_size(delivery.binding, PERSON, PEOPLE)
+            told = [(self.changes[0], TOO_LARGE)]
+            refuse(delivery, self.tree, Withheld(self.batch, told, TOO_LARGE))
             return []
         delivery.people_size = min(delivery.people_size, max(1, len(self.changes) // 2))
         delivery.ledger.learn_size(delivery.binding, PERSON, delivery.people_size)
-        if self.tree is not None:
-            self.tree.open += 1
-        return self._halves(self.tree, isolated=self.isolated)
+        tree = self.tree or Tree()
+        tree.open += 1
+        return self._halves(tree, isolated=self.isolated)
 
     def _mismatch(self, message: str, partly: bool) -> list[Sendable]:
         delivery = self.delivery
@@ -233,19 +242,32 @@ class PeopleRequest:
         ]
 
 
+def refuse(delivery: Delivery, tree: Tree | None, refusal: Withheld) -> None:
+    """A request with a single record was refused whole: recorded at once, unless it is part of a larger one."""
+    tree = tree or Tree(accepted=True)
+    tree.open -= 1
+    tree.withheld.append(refusal)
+    release(delivery, tree)
+
+
 def release(delivery: Delivery, tree: Tree) -> None:
     """Records withheld refusals as soon as the request has proven not to be wrong as a whole."""
     if tree.accepted or (tree.open == 0 and _stood_before(delivery, tree)):
-        for change, message, batch in tree.withheld:
-            delivery.record(batch, [], [(change, message)])
+        for refusal in tree.withheld:
+            delivery.record(refusal.batch, [], refusal.told)
+            delivery.tally(SEAT).refuse(refusal.seats)
         tree.withheld.clear()
     elif tree.open == 0:
-        raise TargetError(f"{BROKEN}: {tree.withheld[0][1]}", where=delivery.where, hint=BROKEN_HINT)
+        message = tree.withheld[0].message
+        if message == TOO_LARGE:
+            raise TargetError(ALL_TOO_LARGE, where=delivery.where, hint=TOO_LARGE_HINT)
+        raise TargetError(f"{BROKEN}: {message}", where=delivery.where, hint=BROKEN_HINT)
 
 
 def _stood_before(delivery: Delivery, tree: Tree) -> bool:
     """Whether each of these records was refused before, just as it is: then it is they, and not the contract."""
-    return bool(tree.withheld) and all(standing(delivery, change) for change, _, _ in tree.withheld)
+    told = [change for refusal in tree.withheld for change, _ in refusal.told]
+    return bool(told) and all(standing(delivery, change) for change in told)
 
 
 def standing(delivery: Delivery, change: Change) -> str:

@@ -14,7 +14,7 @@ from rosterd.core.people import Grouping, Person
 from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change
 from rosterd.errors import RosterdError
 from rosterd.lanes import Sendable, drive
-from rosterd.push import Delivery, Tree, release, standing
+from rosterd.push import TOO_LARGE, Delivery, Tree, Withheld, refuse, release, standing
 from rosterd.slices import Part, Row, Slices
 
 
@@ -73,7 +73,9 @@ class GroupRequest:
         told: list[tuple[Change, str]] = []
         for part in self.parts:
             if part.group in refused:
-                told += self._refusal(part, refused[part.group])
+                some, along = self._refusal(part, refused[part.group])
+                told += some
+                self.delivery.tally(SEAT).refuse(along)
                 continue
             own = self.slices.changes.pop(part.group, None)
             accepted += [own] if own else []
@@ -88,20 +90,20 @@ class GroupRequest:
                     told.append((change or self._again(key, part), reason))
         self._record(accepted, told)
 
-    def _refusal(self, part: Part, reason: str) -> list[tuple[Change, str]]:
+    def _refusal(self, part: Part, reason: str) -> tuple[list[tuple[Change, str]], int]:
         """The grouping itself was refused: its members' fate is unknown, so none of them counts as accepted.
 
-        Where its own record was at fault, the seats have no refusal of their own: they go again with it.
+        Where its own record was at fault, the seats have no refusal of their own (they go again with it): the
+        number is how many these are.
         """
         own = self.slices.changes.pop(part.group, None)
         carried = [
             change for key, change in part.rows if change and key[len(part.group) + 1 :] in part.people
         ]
         if own is None and part.group not in self.slices.refused:
-            return [(change, f"the grouping was refused: {reason}") for change in carried]
+            return [(change, f"the grouping was refused: {reason}") for change in carried], 0
         self.slices.refused.add(part.group)
-        self.delivery.tally(SEAT).refuse(len(carried))
-        return [(own, reason)] if own else []
+        return [(own, reason)] if own else [], len(carried)
 
     def _again(self, key: bytes, part: Part) -> Change:
         """A seat that was delivered before, sent along, and is refused now: it moves from unchanged to refused."""
@@ -127,34 +129,31 @@ class GroupRequest:
             tree = self.tree or Tree()
             tree.open += 1
             return self._halves(tree, isolated=self.isolated)
-        refusals = self._refusal(self.parts[0], message)
+        refusals, along = self._refusal(self.parts[0], message)
         told = [(change, standing(delivery, change) or reason) for change, reason in refusals]
-        if self.tree is None:
-            delivery.record(self.batch, [], told)
-            return []
-        self.tree.open -= 1
-        self.tree.withheld += [(change, reason, self.batch) for change, reason in told]
-        release(delivery, self.tree)
+        refuse(delivery, self.tree, Withheld(self.batch, told, message, along))
         return []
 
     def _too_large(self) -> list[Sendable]:
         delivery = self.delivery
-        if self.tree is not None:
-            self.tree.open += 1
+        part = self.parts[0]
+        if len(self.parts) == 1 and not (delivery.additive and len(part.rows) > 1):
+            delivery.ledger.learn_size(
+                delivery.binding, GROUP, GROUPINGS
+            )  # it is the grouping, not their number
+            told, along = self._refusal(part, TOO_LARGE)
+            refuse(delivery, self.tree, Withheld(self.batch, told, TOO_LARGE, along))
+            return []
+        tree = self.tree or Tree()
+        tree.open += 1
         if len(self.parts) > 1:
             delivery.ledger.learn_size(delivery.binding, GROUP, (len(self.parts) + 1) // 2)
-            return self._halves(self.tree, isolated=self.isolated)
-        part = self.parts[0]
-        if delivery.additive and len(part.rows) > 1:
-            middle = (len(part.rows) + 1) // 2
-            return [
-                GroupRequest(delivery, self.slices, [Part(part.group, rows, _those(part, rows))], self.tree)
-                for rows in (part.rows[:middle], part.rows[middle:])
-            ]
-        if self.tree is not None:
-            self.tree.open -= 2
-        delivery.record(self.batch, [], self._refusal(part, "too large for a request (413)"))
-        return []
+            return self._halves(tree, isolated=self.isolated)
+        middle = (len(part.rows) + 1) // 2
+        return [
+            GroupRequest(delivery, self.slices, [Part(part.group, rows, _those(part, rows))], tree)
+            for rows in (part.rows[:middle], part.rows[middle:])
+        ]
 
     def _mismatch(self, message: str, partly: bool) -> list[Sendable]:
         delivery = self.delivery

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from rosterd.core.access import GONE as LEFT_VERDICT
@@ -24,7 +26,7 @@ from rosterd.core.access import (
     TrendPoint,
 )
 from rosterd.core.findings import Context, find
-from rosterd.core.join import grants, index
+from rosterd.core.join import Owners, grants, index
 from rosterd.core.merge import align
 from rosterd.core.people import NUL, fold
 from rosterd.core.plan import PERSON
@@ -68,31 +70,30 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
     states = _states(ledger, about)
     read = {state.id for state in states if state.kind == "directory" and state.state != "never"}
     known = index(
-        ledger.holders(binding),
+        ledger.identities(binding),
         (account for page in ledger.accounts(binding) for account in page),
         whole=read >= set(about.directories),
     )
-    rows = Again(lambda: grants(lambda: ledger.holders(binding), known))
-    said = {key: first for page in ledger.reported(binding, "finding") for key, _, _, first in page}
+    owners = Owners(known)
+    said = {key: iso(first) for page in ledger.reported(binding, "finding") for key, _, _, first in page}
     verdicts: Counter[str] = Counter()
-    found = find(
-        _counted(rows, verdicts), _context(ledger, about, now, {key: iso(at) for key, at in said.items()})
-    )
+    pages = _counted(grants(ledger.holders(binding), owners), verdicts)
+    found = find(pages, known.double, _context(ledger, about, now, said))
     counts = {"people": ledger.count_accounts(binding), "grants": verdicts.total(), "findings": len(found)}
     counts |= {verdict: verdicts[verdict] for verdict in VERDICTS}
-    report = AccessReport(
+    return AccessReport(
         customer=about.customer,
         client=about.client,
         made=iso(now),
         complete=all(state.state == "whole" for state in states),
         sources=states,
         people=Again(lambda: _people(ledger, binding)),
-        grants=rows,
+        grants=Again(lambda: chain.from_iterable(grants(ledger.holders(binding), owners))),
         findings=found,
         leavers=[_leaver(one) for one in ledger.leavers(binding)],
         counts=counts,
+        trend=_trend(ledger, binding),
     )
-    return replace(report, trend=_trend(ledger, binding, report, now))
 
 
 def _states(ledger: Any, about: About) -> list[PlaceState]:
@@ -114,10 +115,13 @@ def _states(ledger: Any, about: About) -> list[PlaceState]:
     return states
 
 
-def _counted(rows: Iterable[Grant], verdicts: Counter[str]) -> Iterator[Grant]:
-    for grant in rows:
-        verdicts[grant.verdict] += 1
-        yield grant
+def _counted(pages: Iterable[list[Grant]], verdicts: Counter[str]) -> Iterator[list[Grant]]:
+    for page in pages:
+        verdicts.update(map(_verdict, page))
+        yield page
+
+
+_verdict = attrgetter("verdict")
 
 
 def _context(ledger: Any, about: About, now: float, seen: Mapping[str, str]) -> Context:
@@ -180,12 +184,12 @@ def _leaver(one: Any) -> LeaverRow:
     return LeaverRow(one.kind, one.shown, one.name, one.email, one.group, iso(one.since))
 
 
-def _trend(ledger: Any, binding: int, report: AccessReport, now: float) -> list[TrendPoint]:
-    points = [*ledger.reports(binding, TREND - 1), (now, report.counts)]
+def _trend(ledger: Any, binding: int) -> list[TrendPoint]:
+    """The counts of earlier reports, the oldest first."""
     return [
         TrendPoint(
             iso(at), counts.get("people", 0), counts.get("grants", 0), counts.get(STRANGER, 0),
             counts.get(LEFT_VERDICT, 0), counts.get("findings", 0),
         )
-        for at, counts in points
+        for at, counts in ledger.reports(binding, TREND)
     ]  # fmt: skip

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from structlog.contextvars import bind_contextvars
+
 from rosterd.access import note_directory, read_places, write_report
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
@@ -37,6 +39,7 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             if not tools.dry:  # a pause stops runs, not looking
                 return outcome
         run = 0 if tools.dry else ledger.start_run(binding.id, started)
+        bind_contextvars(run=run)  # in every line of the log
         try:
             _steps(job, tools, outcome, binding, run)
         except RosterdError as error:
@@ -122,7 +125,7 @@ def _register(job: Job, tools: Tools, outcome: Outcome, delivery: Delivery) -> N
     except (Stopped, LedgerError):
         raise
     except RosterdError as error:
-        outcome.elsewhere.problems.append(error)
+        outcome.elsewhere.failed.append(error)
 
 
 def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
@@ -132,15 +135,18 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
         return
     ledger = tools.ledger
     note_directory(ledger, binding, outcome.plan, outcome.read, tools.clock(), held=outcome.held)
+    if not tools.access:
+        return
     doors = tools.autodesk(job.name)
     printers = [Place(PRINTER, printer, printer) for printer, _ in job.printers]
     problems = read_places(doors.source, printers, ledger, binding, tools.clock, tools.stop, tools.progress)
-    outcome.elsewhere.problems += problems
+    outcome.elsewhere.problems = problems
     if tools.reports is not None:
         names = tuple(plan.source.name for plan in job.sources)
         about = About(binding, job.name, job.client, names, job.managers)
         found = write_report(ledger, about, tools.reports, tools.clock())
-        found.problems = outcome.elsewhere.problems + found.problems
+        found.problems = problems + found.problems
+        found.failed = outcome.elsewhere.failed
         outcome.elsewhere = found
 
 

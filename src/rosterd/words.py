@@ -101,6 +101,10 @@ def run_lines(name: str, document: dict[str, Any], paint: Paint) -> Iterator[str
     gone = document["people"]["gone"]
     if gone and document["outcome"] in ("done", "partial"):
         yield f"  {gone:,} left the directory and stay in Orbix until removed there: rosterd leavers --customer {name}"
+    reports = document.get("reports", [])
+    if reports:
+        best = next((path for path in reports if path.endswith(".html")), reports[0])
+        yield f"  access report: {safe(best)}"
 
 
 def _renames(document: dict[str, Any]) -> Iterator[str]:
@@ -190,3 +194,8 @@ def ago(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula (CWE-1236)."""
+    return f"'{cell}" if cell.strip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\0") else cell

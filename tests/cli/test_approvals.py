@@ -178,3 +178,25 @@ def test_status_tells_held_from_approved(tight: Office) -> None:
     assert tight.do("status").code == 10
     tight.one(code=0)
     assert tight.do("status").code == 0
+
+
+def test_a_grouping_waits_while_a_held_loss_keeps_it_over_one_request(grouped: Office) -> None:
+    """Sent whole in two requests it would, on a target that replaces members, lose those of the first."""
+    rows = numbered(1_300)
+    grouped.put(rows)
+
+    def seated(*ranges: range) -> None:
+        grouped.put_groups([("Big", "All", rows[i][0]) for numbers in ranges for i in numbers])
+
+    seated(range(900))
+    grouped.one(code=0)
+    grouped.set(customers={"acme": {"guards": {"member_loss": limit(percent=10)}}})
+    seated(range(300, 1_300))
+    grouped.do("approve", held_digest(grouped))
+    seated(range(300), range(600, 1_300))  # others leave: their loss is not approved, the new ones are
+    grouped.forget_requests()
+    part = grouped.one(code=4)
+    assert grouped.requests("groups") == [] and part["seats"]["unsent"] == 400
+    grouped.do("approve", held_digest(grouped))
+    part = grouped.one(code=0)
+    assert len(grouped.requests("groups")) == 1 and part["seats"]["created"] == 400

@@ -10,6 +10,11 @@ from tests.cli.files import customer, people, toml
 from tests.cli.kit import Office
 from tests.cli.test_approvals import FIVE
 
+from rosterd.log import configure
+from rosterd.once import Wish, run_once
+from rosterd.planning import make_plan
+from rosterd.settings import load
+
 NAMES = ("acme", "bolt", "cord", "dune")
 WORST_FIRST = (1, 8, 2, 7, 9, 5, 6, 4, 3, 0)  # the manual's order
 
@@ -157,3 +162,21 @@ def test_the_text_for_people_has_every_customer(office: Office) -> None:
     assert result.code == 4
     assert all(f"{name}: " in result.out for name in NAMES)
     assert "exit code 4" in result.out
+
+
+def test_a_defect_is_one_customers(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody thought of ends 1, with the others delivered; here a plan that fails for one of them."""
+    four(office)
+
+    def failing(terms: Any, *rest: Any) -> Any:
+        if terms.identity[2] == "BOLT":
+            raise ZeroDivisionError
+        return make_plan(terms, *rest)
+
+    monkeypatch.setattr("rosterd.run.make_plan", failing)
+    settings = load(office.config, {}).settings
+    document = run_once(settings, Wish(), configure("console", -2))
+    assert document["exit_code"] == 1
+    assert codes(document) == {"acme": 0, "bolt": 1, "cord": 0, "dune": 0}
+    assert "ZeroDivisionError" in document["customers"]["bolt"]["reason"]
+    assert delivered(office) == {"acme", "cord", "dune"}

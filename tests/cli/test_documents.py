@@ -116,9 +116,13 @@ def test_ledger_backup_and_verify(office: Office) -> None:
     database.close()
     assert office.do("ledger", "verify").code == 0
     assert office.do("ledger", "verify", "--json").document["problems"] == []
-    for bad in (office.ledger, office.directory, office.directory / "no" / "copy.db"):
+    assert office.do("ledger", "backup", str(copy)).code == 0, "an older copy gives way"
+    around = office.directory / ".." / office.directory.name / office.ledger.name
+    for bad in (office.ledger, around, office.config, office.directory, office.directory / "no" / "copy.db"):
+        before = bad.read_bytes() if bad.is_file() else b""
         result = office.do("ledger", "backup", str(bad))
         assert result.code == 2 and str(bad) in result.err, result.said
+        assert not before or bad.read_bytes() == before
 
 
 def test_ledger_verify_without_a_ledger(office: Office) -> None:

@@ -142,10 +142,39 @@ def test_fault_26_too_large_is_halved_and_remembered(office: Office, early: bool
 
 
 def test_fault_26_a_single_record_that_is_too_large(office: Office) -> None:
-    office.fault("too_large", bytes=10, path="users")
+    """It alone is refused, and how many records fit a request is not learnt from it."""
+    office.set(customers={"acme": {"guards": {"updates": {"percent": 100}}}})
+    rows = numbered(40)
+    office.put([*rows[:39], (*rows[39][:1], "Z" * 900, "")])
+    office.fault("too_large", bytes=900, path="users")
     part = office.one(code=3)
-    assert part["people"]["refused"] == 5
-    assert "413" in part["problems"][0]["reason"] or "large" in part["problems"][0]["reason"]
+    assert (part["people"]["created"], part["people"]["refused"]) == (39, 1)
+    assert "413" in part["problems"][0]["reason"]
+    office.calm()
+    office.forget_requests()
+    office.put([(row[0], "New", row[2]) for row in rows])
+    office.one(code=0)
+    assert len(office.requests("users")) == 1
+
+
+def test_fault_26_when_everything_is_too_large_it_is_no_record(office: Office) -> None:
+    office.fault("too_large", bytes=10, path="users")
+    fails(office, "413", "proxy")
+
+
+@pytest.mark.parametrize("membership", ["unknown", "additive"])
+@pytest.mark.parametrize("fault", [("too_large", {"bytes": 10}), ("poison", {"grouping": "*"})])
+def test_faults_18_and_26_every_grouping_fails(
+    grouped: Office, membership: str, fault: tuple[str, dict[str, object]]
+) -> None:
+    """Nothing counts as refused then, neither the groupings nor their seats."""
+    grouped.set(orbix={"membership": membership})
+    grouped.fault(fault[0], path="groups", **fault[1])
+    part = grouped.one(code=6)
+    assert (part["groups"]["unsent"], part["seats"]["unsent"]) == (2, 11)
+    grouped.calm()
+    part = grouped.one(code=0)
+    assert (part["groups"]["created"], part["seats"]["created"]) == (2, 11)
 
 
 def test_fault_30_redirects_are_not_followed(office: Office) -> None:

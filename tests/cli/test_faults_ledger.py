@@ -149,3 +149,12 @@ def test_fault_68_and_69_a_second_run(running: Office) -> None:
         process.wait()
     part = running.one(code=0)
     assert part["people"]["created"] + part["people"]["updated"] == 1 and "ndd//filipa" in running.users()
+
+
+def test_fault_62_a_ledger_that_cannot_be_opened_says_what_to_do(running: Office) -> None:
+    """As on a read-only file system: SQLite cannot have its files beside the ledger."""
+    running.ledger.with_name("ledger.db-wal").unlink(missing_ok=True)
+    running.ledger.with_name("ledger.db-wal").mkdir()
+    for verb in ("status", "plan"):
+        result = running.do(verb)
+        assert result.code == 8 and "writable" in result.said

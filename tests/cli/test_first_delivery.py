@@ -109,6 +109,8 @@ def test_the_question_on_a_terminal(cautious: Office, typed: str, code: int, use
     assert result.code == code, result.out
     assert len(cautious.users()) == users
     assert "5 people" in result.out and "rosterd plan --customer acme" in result.out
+    asked = result.out.rpartition("Deliver now? Type yes: ")[2]
+    assert asked.startswith(f"{typed}\r\n"), "no bar is drawn into the question"
 
 
 def test_no_question_without_a_terminal(cautious: Office) -> None:

@@ -53,6 +53,19 @@ def test_one_leaver_of_five_goes(office: Office) -> None:
     assert office.one(code=0)["people"]["gone"] == 1, "only new departures count"
 
 
+def test_leavers_among_people_whom_no_answer_confirmed(office: Office) -> None:
+    """A first delivery that failed half-way does not lock itself out, and does not go unguarded either."""
+    office.put(numbered(40))
+    office.fault("status", status=503, path="users")
+    assert office.one(code=6)["people"]["unsent"] == 40
+    office.calm()
+    office.put(numbered(20))
+    assert "20 of 40" in held(office, "leavers")["reasons"][0]
+    office.put(numbered(36))
+    part = office.one(code=0)
+    assert (part["people"]["created"], part["people"]["gone"]) == (36, 4)
+
+
 def test_leavers_by_count(office: Office) -> None:
     office.set(customers={"acme": {"guards": {"leavers": limit(count=3, at_least=1)}}})
     office.put(numbered(100))

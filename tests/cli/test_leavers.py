@@ -53,6 +53,7 @@ def test_csv_for_the_portal(left: Office) -> None:
     ]
     file = left.directory / "leavers.csv"
     assert left.do("leavers", "--format", "csv", "--out", str(file)).out == ""
+    assert file.stat().st_mode & 0o007 == 0, "it names people"
     assert list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")))) == rows
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rosterd.access import Reports
 from rosterd.core.doors import Batch, Proof
 from rosterd.core.guard import Guards, Verdict
 from rosterd.core.outcome import Answer, Mismatch, TooLarge
@@ -18,7 +19,7 @@ from rosterd.draft import Plan
 from rosterd.errors import SourceError, TargetError
 from rosterd.gather import SourcePlan
 from rosterd.grouping import GroupPlan
-from rosterd.job import Job, Outcome, Tools
+from rosterd.job import Elsewhere, Job, Outcome, Tools
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.orbix import wire
 from rosterd.people_rules import PeoplePlan
@@ -48,6 +49,7 @@ class Entry:
     mail: str = ""
     domain: str = "NDD"
     disabled: bool = False
+    others: str = ""  # further addresses
 
 
 @dataclass
@@ -106,10 +108,10 @@ class MemorySource:
 
     def people(self) -> MemoryFeed:
         directory = self.directory
-        attributes = ("logon", "domain", "name", "mail", "groups")
+        attributes = ("logon", "domain", "name", "mail", "groups", "others")
         batches = []
         for number, pair in enumerate(_pairs(list(directory.people.items()))):
-            rows = [(e.logon, e.domain, e.name, e.mail, _groups_of(directory, i)) for i, e in pair]
+            rows = [(e.logon, e.domain, e.name, e.mail, _groups_of(directory, i), e.others) for i, e in pair]
             dns = [directory.dn(i) for i, _ in pair] if directory.dns else ()
             batches.append(
                 Batch(
@@ -173,7 +175,7 @@ def people_rules(**more: Any) -> PeopleSettings:
 def source_plan(directory: Directory, **rules: Any) -> SourcePlan:
     """A directory with its compiled mapping."""
     where = f"customers.acme.sources.{directory.name}"
-    people = PeoplePlan(people_rules(**rules), directory.name, where)
+    people = PeoplePlan(people_rules(**rules), directory.name, where, addresses=("others",))
     member = None if directory.dns else "{{ member }}"
     groups = None if rules.get("groups") else GroupPlan(GroupRules(), directory.name, where, member)
     return SourcePlan(MemorySource(directory), people, groups, strict=True)
@@ -317,6 +319,9 @@ class Office:
         self.rules: dict[str, Any] = job.pop("rules", {})
         self.job: dict[str, Any] = {"guards": Guards(first_run="go"), "lanes": 1, **job}
         self.now = 1_000_000.0
+        self.elsewhere = Elsewhere()
+        self.read_access = True
+        self.reports: Reports | None = None
         self.ledger = self.open()
 
     def open(self) -> Fragile:
@@ -344,7 +349,8 @@ class Office:
         job = Job("acme", CLIENT, (URL, TENANT, CLIENT), plans, **self.job)
         tools = Tools(
             self.ledger, self.orbix.target, threading.Event(), lambda: self.now, lambda _what, _count: None,
-            dry, tuple(only), lambda _name, _plan, _verdict: yes, show,
+            dry, tuple(only), lambda _name, _plan, _verdict: yes, show, lambda _name: self.elsewhere, self.reports,
+            self.read_access,
         )  # fmt: skip
         self.now += 1
         return Result(run_customer(job, tools), changes)

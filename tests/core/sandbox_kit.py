@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from rosterd.sandbox import Server, Switches, World, serve
@@ -25,6 +26,15 @@ GOOD_FORM = {
 def sample(name: str) -> Any:
     """One of the vendor's examples."""
     return json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def certified(folder: Path) -> tuple[Path, Path]:
+    """A fresh certificate for 127.0.0.1 and its key, both PEM files."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=sandbox"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*make.split(), *names], check=True, capture_output=True)
+    return certificate, key
 
 
 def user(logon: str, **fields: Any) -> dict[str, Any]:
@@ -52,7 +62,7 @@ class Caller:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         self.token = ""
 
-    def __enter__(self) -> Caller:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

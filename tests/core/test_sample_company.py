@@ -9,8 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.core.autodesk_kit import Client
 
 from rosterd import sample_company
+from rosterd.sandbox import serve
+from rosterd.settings import load
 
 Rows = list[dict[str, str]]
 
@@ -100,6 +103,77 @@ def test_the_second_day(tmp_path: Path) -> None:
     assert {group for group, _ in edges} <= {group for group, _ in edges_after}
 
 
+def test_the_group_of_the_3d_printer_comes_when_it_is_asked_for(tmp_path: Path) -> None:
+    plain, printing = tmp_path / "plain", tmp_path / "printing"
+    for day, members in ((1, 8), (2, 8)):
+        people, seats = company(plain, day)
+        sample_company.write(printing, day, printers=True)
+        more = [seat for seat in rows(printing / "groups.csv") if seat not in seats]
+        emails = {person["logon"]: person["email"] for person in people}
+        assert (plain / "people.csv").read_bytes() == (printing / "people.csv").read_bytes()
+        assert {seat["group"] for seat in more} == {"3D-Printer-Users"}
+        assert len({seat["logon"] for seat in more}) == len(more) == members
+        assert all(emails[seat["logon"]].endswith("@acme.example") for seat in more)
+    assert "nhat.vu" in {seat["logon"] for seat in more}
+
+
+def emails(folder: Path, day: int) -> dict[str, str]:
+    """The status of the account by e-mail address."""
+    return {person["email"]: person["status"] for person in company(folder, day)[0]}
+
+
+def test_who_has_access_at_autodesk(tmp_path: Path) -> None:
+    before, after = emails(tmp_path / "one", 1), emails(tmp_path / "two", 2)
+    application = sample_company.autodesk()["applications"]["plant-viewer"]
+    levels = Counter(each["accessLevel"] for each in application["collaborators"])
+    addresses = {each["email"].lower() for each in application["collaborators"]}
+    assert levels == {"OWNER": 1, "EDITOR": 4, "VIEWER": 3}
+    assert addresses - before.keys() == {"rowan.field@contractor.example"}
+    assert addresses & (before.keys() - after.keys()) == {"benoit.gauthier@acme.example"}
+    assert [address for address in addresses if before.get(address) == "disabled"] == [
+        "greta.alt@acme.example"
+    ]
+
+
+def test_who_is_in_the_twins(tmp_path: Path) -> None:
+    before, after = emails(tmp_path / "one", 1), emails(tmp_path / "two", 2)
+    document = sample_company.autodesk()
+    known = {each["userId"] for each in document["applications"]["plant-viewer"]["collaborators"]}
+    twins = [twin["users"] for twin in document["twins"].values()]
+    entries = {subject: entry for users in twins for subject, entry in users.items()}
+    addresses = {entry["email"] for entry in entries.values() if "email" in entry}
+    without = {subject: entry["name"] for subject, entry in entries.items() if "email" not in entry}
+    assert len(twins) == 2
+    assert addresses <= before.keys()
+    assert addresses & (before.keys() - after.keys()) == {"matthias.schafer2@acme.example"}
+    assert [name for subject, name in without.items() if subject in known] == ["Hạnh Đỗ"]
+    assert [subject for subject in without if subject.startswith("urn:adsk.dtg:")] == [
+        entry["group"] for entry in entries.values() if "group" in entry
+    ]
+    assert len(without) == 3
+    assert {type(entry["accessLevel"]) for entry in entries.values()} == {int, str}
+
+
+def test_the_pretend_autodesk_serves_it() -> None:
+    """Whoever signs in with the settings may read every place and register for the printer."""
+    document = sample_company.autodesk()
+    given = tomllib.loads(sample_company.settings(Path(), "http://a", "http://b", autodesk_url="http://c"))
+    customer = given["customers"]["acme"]
+    own = customer["autodesk"]
+    with serve(autodesk=document) as server, Client(server.port) as client:
+        basic = f"{own['client_id']}:{own['client_secret']}"
+        assert client.form(basic, grant_type="refresh_token", refresh_token=own["refresh_token"])[0] == 200
+        for application in own["applications"]:
+            body = client.ask(f"/applications/v1/clients/{application}/collaborators")[1]
+            assert body["results"] == document["applications"][application]["collaborators"]
+        for twin in own["twins"]:
+            assert client.ask(f"/tandem/v1/twins/{twin}/users")[1] == document["twins"][twin]["users"]
+        for printer in customer["printers"]["registrations"]:
+            assert client.register(path=f"/ps/v1/print/printers/{printer}/secondary_registration")[0] == 200
+        back = {"redirect_uri": "http://127.0.0.1:49152/callback", "client_id": own["client_id"]}
+        assert client.authorize(**back)[0] == 302
+
+
 def test_there_is_no_third_day(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="day 1 and day 2"):
         sample_company.write(tmp_path, 3)
@@ -117,3 +191,19 @@ def test_the_settings_are_toml_whatever_the_folder_is_called() -> None:
     assert source["people"]["exclude"] == ["svc-*"]
     assert document["orbix"]["base_url"] == "http://127.0.0.1:1/orbix"
     assert document["customers"]["acme"]["guards"] == {"first_run": "go"}
+
+
+def test_autodesk_and_the_printers_are_in_the_settings_when_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "rosterd.toml"
+    urls = ("http://127.0.0.1:1/orbix", "http://127.0.0.1:1/token")
+    plain = sample_company.settings(Path(), *urls)
+    text = sample_company.settings(Path(), *urls, autodesk_url="http://127.0.0.1:2")
+    assert text.startswith(plain)
+    assert "autodesk" not in plain
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    customer = load(path, {}).settings.customers["acme"]
+    assert customer.autodesk is not None
+    assert customer.printers is not None
+    assert customer.autodesk.base_url == customer.printers.base_url == "http://127.0.0.1:2"
+    assert customer.printers.registrations["874"].group == "3D-Printer-Users"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.sandbox_kit import BASE, Caller, body_of, groups_of, people, user
+from tests.core.sandbox_kit import BASE, Caller, body_of, certified, groups_of, people, user
 
 from rosterd.sandbox import Faults, Switches, World, fault, serve
 from rosterd.sandbox.command import main
@@ -59,12 +59,7 @@ def lines(journal: Path) -> list[dict[str, Any]]:
 
 class TestServer:
     def test_tls(self, tmp_path: Path) -> None:
-        certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-        make = (
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=sandbox"
-        )
-        names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run([*make.split(), *names], check=True, capture_output=True)
+        certificate, key = certified(tmp_path)
         trust = ssl.create_default_context(cafile=certificate)
         with serve(tls=(certificate, key)) as server:
             assert server.url.startswith("https://127.0.0.1:")

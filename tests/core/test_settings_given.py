@@ -35,6 +35,14 @@ def test_a_secret_file(tmp_path: Path, secrets: Path, variable: str, ending: str
     assert result.origin(("orbix", "client_secret")) == f"secret file {file}"
 
 
+def test_what_is_missing_is_missing_in_a_settings_file(tmp_path: Path, secrets: Path) -> None:
+    """Not in the secret file, although that is all there is of its table."""
+    (secrets / "orbix__client_secret").write_text("canary")
+    given = {"ROSTERD_SECRETS_DIR": str(secrets), "ROSTERD_ORBIX__CLIENT_ID": "id"}
+    said = refusal(tmp_path, changed(SMALL, "[orbix]", "[orbx]"), given)
+    assert "rosterd.toml: orbix.tenant: is missing" in said
+
+
 def test_only_one_line_break_is_taken_off(tmp_path: Path, secrets: Path) -> None:
     (secrets / "orbix__client_secret").write_text("canary\n\n")
     said = refusal(tmp_path, SMALL, {"ROSTERD_SECRETS_DIR": str(secrets)})

@@ -393,7 +393,7 @@ def test_formats_that_are_refused(tmp_path: Path, formats: str) -> None:
     [
         ('listen = "0.0.0.0:8321"', "console: listens elsewhere than on loopback, which needs a token"),
         ('listen = "[::]:8321"', "console: listens elsewhere than on loopback"),
-        ('listen = "console.example.com:8321"', "console: listens elsewhere than on loopback"),
+        ('listen = "console.example.com:8321"', "console.listen: must be an IP address and a port"),
         ('listen = "127.0.0.1"', "console.listen: must be an address and a port"),
         ('listen = ":8321"', "console.listen: is not a URL"),
         ('listen = "127.0.0.1:99999"', "console.listen: is not a URL"),

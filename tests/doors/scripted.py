@@ -20,6 +20,7 @@ from rosterd.orbix.settings import OrbixSettings
 
 SECRET = "canary-s3cret/+value="
 TOKEN = "canary-token-0123456789"
+TOKEN_PATHS = ("/connect/token", "/authentication/v2/token")  # of Orbix and of Autodesk
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -175,7 +176,7 @@ class Scripted:
             headers[name.lower()] = value.strip()
         method, path = line.split()[:2]
         with self._lock:
-            api = path != "/connect/token"
+            api = path not in TOKEN_PATHS
             book, plays = (self.seen, self.plays) if api else (self.token_requests, self.tokens)
             play = plays[min(len(book), len(plays) - 1)]
             book.append(Seen(path, headers, b"", number, method))

@@ -40,7 +40,10 @@ def test_many_lanes_share_one_token_and_one_renewal() -> None:
     lanes = 8
     gate = threading.Barrier(lanes)
     first = Play(http(401), before=lambda: gate.wait(5))
-    with Scripted([first] * lanes + [ok()], named("t1", "t2")) as server, aimed(server.url) as aim:
+    with (
+        Scripted([first] * lanes + [ok()], named("t1", "t2")) as server,
+        aimed(server.url, concurrency=lanes) as aim,
+    ):
         with ThreadPoolExecutor(lanes) as pool:
             target = aim.orbix.target("ACME")
             answers = list(pool.map(lambda _: target.upsert_people(PEOPLE), range(lanes)))

@@ -103,6 +103,9 @@ def test_the_two_services_differ_in_how_they_run_only() -> None:
         "restartsec",
         "restartpreventexitstatus",
         "timeoutstartsec",
+        "execreload",
+        "notifyaccess",
+        "watchdogsec",
     }
 
 

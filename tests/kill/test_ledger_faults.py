@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from tests.kill.programs import program, quick_place
 from tests.kill.site import Site, open_site
-from tests.kill.tracing import MIGRATIONS, filled, small
+from tests.kill.tracing import filled, small
 
 from rosterd.errors import LockedError
 from rosterd.ledger.lock import RunLock
@@ -349,13 +349,22 @@ APART = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", 
 
 class TestOlderVersion:
     def test_it_is_kept_before_it_is_migrated(self, tmp_path: Path) -> None:
-        """There is one version so far: this is what the next one will find. See test_syscalls for kills amid it."""
+        """See test_syscalls for kills amid it."""
         path = tmp_path / "ledger.db"
         filled(path)
-        with closing(
-            open_store(path, "http://127.0.0.1:1/api", "sandbox", version=3, migrations=MIGRATIONS)
-        ) as newer:
-            assert newer.pragma("user_version") == 3
+        with closing(open_store(path, "http://127.0.0.1:1/api", "sandbox")) as newer:
+            assert newer.pragma("user_version") == VERSION
         with closing(connect(tmp_path / "ledger.db.v1", read_only=True)) as kept:
             assert kept.pragma("user_version") == 1
             assert list(kept.execute("SELECT count(*) FROM person")) == [(300,)]
+
+    def test_a_ledger_of_version_1_gets_what_a_new_one_has(self, tmp_path: Path) -> None:
+        old, new = tmp_path / "old.db", tmp_path / "new.db"
+        filled(old)
+        with (
+            closing(open_store(old, "http://127.0.0.1:1/api", "sandbox")) as migrated,
+            closing(open_store(new, "http://127.0.0.1:1/api", "sandbox")) as made,
+        ):
+            tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+            assert list(migrated.execute(tables)) == list(made.execute(tables))
+            assert migrated.pragma("user_version") == VERSION

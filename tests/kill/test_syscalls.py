@@ -23,6 +23,42 @@ def test_a_kill_at_every_call(what: str) -> None:
     assert WORKS[what] <= found["calls"] < 300
 
 
+# The same for the refresh of an Autodesk sign-in, and for the sign-in itself.
+TOKENS = {"files": 11, "opens": 5, "sends": 2, "signing": 8}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", TOKENS)
+def test_a_kill_at_every_call_around_a_refresh(what: str) -> None:
+    """It loses no sign-in that the protocol lets one keep."""
+    with quick_place() as place:
+        found = program("tokens", what, place)
+    assert found["wrong"] == [], found["said"]
+    assert TOKENS[what] <= found["calls"] < 100
+
+
+def test_the_next_refresh_token_is_on_the_disk_before_the_access_token_is_used(tmp_path: Path) -> None:
+    """Mark, sync; refresh; next token, sync; and only then the first question."""
+    found = program("tokens", "log", tmp_path)
+    assert found["calls"] == 0, found["said"]
+    steps = []
+    for line in (tmp_path / "log").read_text(encoding="ascii").splitlines():
+        for pattern, step in STEPS.items():
+            if re.search(pattern, line):
+                steps.append(step)
+    kept = ["sync draft", "rename", "sync directory"]
+    assert steps == [*kept, "refresh", *kept, "question"]
+
+
+STEPS = {
+    r"fsync\(\d+<[^>]*/tokens/\.acme\.new>\) += 0": "sync draft",
+    r"rename\(.*/tokens/acme\.json\"\) += 0": "rename",
+    r"fsync\(\d+<[^>]*/tokens>\) += 0": "sync directory",
+    r"POST /authentication/v2/token": "refresh",
+    r"GET /applications/": "question",
+}
+
+
 def test_what_is_about_to_be_sent_is_on_the_disk_first(tmp_path: Path) -> None:
     """From a log of system calls: note, sync, request; answer, acknowledgement, sync."""
     found = program("tracing", "log", tmp_path)

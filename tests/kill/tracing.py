@@ -29,6 +29,7 @@ from tests.kill.driver import Rounds
 
 from rosterd.errors import LedgerError
 from rosterd.ledger import store
+from rosterd.ledger.schema import APPLICATION_ID, DELIVERED, VERSION
 from rosterd.once import Wish
 
 FILES = (
@@ -170,22 +171,19 @@ def creation(directory: Path) -> tuple[int, list[str]]:
     return MOST, ["it never survived"]
 
 
-def start(path: Path, version: int = 1) -> int:
+def start(path: Path, version: int = VERSION) -> int:
     """Opens a ledger, making or migrating it."""
-    store.open_store(path, URL, TENANT, version=version, migrations=MIGRATIONS).close()
+    store.open_store(path, URL, TENANT, version=version).close()
     return 0
 
 
-MIGRATIONS = (
-    "CREATE TABLE more (name TEXT) STRICT; INSERT INTO more SELECT name FROM person;"
-    " ALTER TABLE person ADD COLUMN phone TEXT NOT NULL DEFAULT ''",
-    "DROP TABLE more",
-)
-
-
 def filled(path: Path) -> None:
-    """A ledger with 300 people, of version 1."""
-    with closing(store.open_store(path, URL, TENANT)) as connection, connection:
+    """A ledger with 300 people, as version 1 left it."""
+    path.touch(mode=0o600)
+    with closing(store.connect(path)) as connection, connection:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=1; {DELIVERED}")
+        meta = {"lineage": "0" * 32, "serial": "1", "base_url": URL, "tenant": TENANT}
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
         rows = ((f"acme\0p{n:03}".encode(), f"p{n:03}", f"Person {n}") for n in range(300))
         connection.executemany(
             "INSERT INTO person VALUES (1, ?, 'ACME', ?, ?, '', 'hr', '', '', 'active', 1)", rows
@@ -193,7 +191,7 @@ def filled(path: Path) -> None:
 
 
 def people(path: Path, version: int) -> int:
-    with closing(store.open_store(path, URL, TENANT, version=version, migrations=MIGRATIONS)) as connection:
+    with closing(store.open_store(path, URL, TENANT, version=version)) as connection:
         store.quick_check(connection, path)
         (row,) = connection.execute("SELECT count(*) FROM person")
         return int(row[0])
@@ -206,14 +204,14 @@ def migration(directory: Path) -> tuple[int, list[str]]:
         path = directory / str(number) / "ledger.db"
         path.parent.mkdir(mode=0o700)
         filled(path)
-        died = killed_at(partial(start, path, 3), f"{FILES},{OPENS}", number)
+        died = killed_at(partial(start, path), f"{FILES},{OPENS}", number)
         kept = path.with_name("ledger.db.v1")
-        version = store.inspect(path, 3)
-        if version not in (1, 3):
+        version = store.inspect(path)
+        if version not in (1, VERSION):
             wrong.append(f"call {number}: the version is {version}")
-        if (version == 3 and not kept.exists()) or (kept.exists() and people(kept, 1) != 300):
+        if (version == VERSION and not kept.exists()) or (kept.exists() and people(kept, 1) != 300):
             wrong.append(f"call {number}: the backup is not whole")
-        if people(path, 3) != 300 or store.inspect(path, 3) != 3:
+        if people(path, VERSION) != 300 or store.inspect(path) != VERSION:
             wrong.append(f"call {number}: the migrated ledger is not whole")
         if not died:
             return number - 1, wrong
@@ -230,9 +228,9 @@ def backing_up(directory: Path) -> tuple[int, list[str]]:
         filled(path)
         copy.write_bytes(b"an older copy")
         died = killed_at(partial(back_up, path, copy), f"{FILES},{OPENS}", number)
-        if copy.read_bytes() != b"an older copy" and people(copy, 1) != 300:
+        if copy.read_bytes() != b"an older copy" and people(copy, VERSION) != 300:
             wrong.append(f"call {number}: the copy is not whole")
-        if people(path, 1) != 300:
+        if people(path, VERSION) != 300:
             wrong.append(f"call {number}: the ledger has suffered")
         if not died:
             return number - 1, wrong

@@ -110,8 +110,8 @@ def load(
 def running(folder: Path, tls: Tls | None = None, head: str = "", log: str = "stats") -> Iterator[Slapd]:
     """Starts the server of a loaded folder, waits until it answers, and stops it at the end.
 
-    head: lines that come first in its configuration. log: what it writes to its log (slapd's `-d`).
-    It listens on a socket in the folder, too.
+    head: lines that come first in its configuration. It listens on a socket in the folder, too.
+    log: what it writes to its log (slapd's `-d`).
     """
     port, tls_port = _free_ports(2)
     configuration = folder / f"slapd-{port}.conf"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from rosterd.core.access import (
     APPLICATION,
     DISABLED,
     GONE,
+    KNOWN,
     PRINTER,
     SERVICE,
     SEVERITIES,
@@ -41,34 +43,44 @@ class Context:
     seen: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass
-class _Double:
-    """Autodesk ids by person, and people by address, as far as they were met."""
+class _Loud(dict[str, bool]):
+    """Whether a level lets its holder change who has access."""
 
-    ids: dict[str, dict[str, str]] = field(default_factory=dict)  # person -> id -> a place
-    emails: dict[str, dict[str, str]] = field(
-        default_factory=dict
-    )  # address of nobody known -> id -> a place
+    def __missing__(self, level: str) -> bool:
+        loud = self[level] = level.casefold() in _POWERFUL
+        return loud
 
 
-def find(grants: Iterable[Grant], context: Context) -> list[Finding]:
-    """All findings, the heaviest first, then in the order of the grants."""
+def telling(page: Iterable[Grant], double: AbstractSet[str], loud: dict[str, bool]) -> list[Grant]:
+    """Of a page of grants those that a finding may come of; most are somebody known who manages nothing."""
+    return [
+        grant
+        for grant in page
+        if grant.verdict != KNOWN
+        or loud[grant.level]
+        or grant.person in double
+        or grant.email.casefold() in double
+    ]
+
+
+def find(pages: Iterable[Iterable[Grant]], double: AbstractSet[str], context: Context) -> list[Finding]:
+    """All findings, the heaviest first, then in the order of the grants. `double`: see core.join.Index."""
     found: list[Finding] = []
     owners: dict[str, list[Grant]] = {}
-    double = _Double()
-    for grant in grants:
-        level = grant.level.casefold()
-        if level == _NOTHING:
+    ids: dict[str, dict[str, str]] = {}  # a key or an address -> Autodesk id -> a place
+    loud = _Loud()
+    for grant in (grant for page in pages for grant in telling(page, double, loud)):
+        if grant.level.casefold() == _NOTHING:
             continue
-        if grant.kind == APPLICATION and level == "owner":
+        if grant.kind == APPLICATION and grant.level.casefold() == "owner":
             owners.setdefault(grant.place_id, []).append(grant)
-        found += _of_grant(grant, level in _POWERFUL, context)
-        if grant.subject and (grant.person or grant.email):
-            ids, who = (double.ids, grant.person) if grant.person else (double.emails, grant.email.casefold())
+        found += _of_grant(grant, loud[grant.level], context)
+        who = grant.person or grant.email.casefold()
+        if who in double and grant.subject:
             ids.setdefault(who, {}).setdefault(grant.subject, grant.place)
     for own in owners.values():
         found += _ownerless(own, context)
-    found += _doubles(double, context)
+    found += _doubles(ids, context)
     found += _of_people(context)
     found += _of_codes(context)
     unique = {finding.id: finding for finding in found}
@@ -106,7 +118,7 @@ _REMOVE = {
 
 def _of_grant(grant: Grant, powerful: bool, context: Context) -> Iterator[Finding]:
     about = (grant.kind, grant.place_id, grant.subject or grant.email.casefold())
-    level = f" as {grant.level}" if grant.level else ""
+    level = f" ({grant.level})" if grant.kind == PRINTER else f" as {grant.level}" if grant.level else ""
     at = {"person": grant.person, "place": grant.place}
     if grant.verdict == GONE:
         said = f"{_who(grant)} has left and still has access to {_where(grant)}{level}.", _REMOVE[grant.kind]
@@ -158,16 +170,15 @@ def _ownerless(owners: list[Grant], context: Context) -> Iterator[Finding]:
         yield _finding(context, "high", "owner-left", (owner.kind, owner.place_id), said, **at)
 
 
-def _doubles(double: _Double, context: Context) -> Iterator[Finding]:
-    for people, known in ((double.ids, True), (double.emails, False)):
-        for who, ids in people.items():
-            if len(ids) > 1:
-                several = ", ".join(f"{subject} ({place})" for subject, place in sorted(ids.items())[:5])
-                said = (
-                    f"{who} has {len(ids)} Autodesk accounts: {several}.",
-                    "Find out which one is in use, and remove the others' access.",
-                )
-                yield _finding(context, "low", "double", (who,), said, person=who if known else "")
+def _doubles(ids: dict[str, dict[str, str]], context: Context) -> Iterator[Finding]:
+    for who, places in ids.items():
+        if len(places) > 1:
+            several = ", ".join(f"{subject} ({place})" for subject, place in sorted(places.items())[:5])
+            said = (
+                f"{who} has {len(places)} Autodesk accounts: {several}.",
+                "Find out which one is in use, and remove the others' access.",
+            )
+            yield _finding(context, "low", "double", (who,), said, person=who if "//" in who else "")
 
 
 def _of_people(context: Context) -> Iterator[Finding]:

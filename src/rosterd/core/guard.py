@@ -69,8 +69,11 @@ def _reasons(facts: Facts, guards: Guards, first: bool, approved: bool) -> Itera
     if first and not approved and guards.first_run == "approve" and facts.changes:
         yield "first_run: nothing was ever delivered for this customer, and a delivery cannot be taken back"
     active = facts.active
-    if guards.leavers.broken(facts.leavers, active):
-        yield f"leavers: {facts.leavers:,} of {active:,} people would leave (limit {guards.leavers})"
+    there = (
+        active + facts.tried
+    )  # whoever was only tried counts among those who leave, so among those who may
+    if guards.leavers.broken(facts.leavers, there):
+        yield f"leavers: {facts.leavers:,} of {there:,} people would leave (limit {guards.leavers})"
     if guards.creates.broken(facts.creates, active, by_percent=not first):
         yield f"creates: {facts.creates:,} people would be created beside {active:,} known (limit {guards.creates})"
     if guards.updates.broken(facts.updates, active):

@@ -130,6 +130,7 @@ class Facts:
 
     empty: list[str] = field(default_factory=list)  # sources that gave no people at all
     active: int = 0  # people acknowledged and not gone
+    tried: int = 0  # people sent whom no answer ever confirmed: they may be there, and may leave
     creates: int = 0
     updates: int = 0
     leavers: int = 0

@@ -1,10 +1,11 @@
 """What the running service is told."""
 
-from typing import Self
+from ipaddress import ip_address
+from typing import Annotated, Self
 
 from pydantic import field_validator, model_validator
 
-from rosterd.fields import HeaderSecret, Table, is_loopback, split_url
+from rosterd.fields import Duration, HeaderSecret, Table, Text, between, is_loopback, split_url
 
 
 def listening(text: str) -> tuple[str, int]:
@@ -15,6 +16,15 @@ def listening(text: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
+class DaemonSettings(Table):
+    """The running service."""
+
+    customers_at_once: Annotated[int, between(1, 64)] = 4
+    """Customers that run side by side; each may take some 60 MB of memory while its sources are read."""
+    jitter: Duration = 0.0
+    """Spreads the customers: each starts up to so much after its schedule, always by the same amount."""
+
+
 class ConsoleSettings(Table):
     """The console in the browser."""
 
@@ -22,12 +32,17 @@ class ConsoleSettings(Table):
     """Address and port; elsewhere than on loopback only with a token. "" switches the console off."""
     token: HeaderSecret | None = None
     """What a browser must present. Better: a secret file."""
+    hosts: tuple[Text, ...] = ()
+    """Further names by which browsers may call it, such as "rosterd.acme.example"; others are refused."""
 
     @field_validator("listen")
     @classmethod
     def _address(cls, value: str) -> str:
-        if value:
-            listening(value)
+        if value and not is_loopback(listening(value)[0]):
+            try:
+                ip_address(listening(value)[0])
+            except ValueError:
+                raise ValueError('must be an IP address and a port, such as "0.0.0.0:8321"') from None
         return value
 
     @field_validator("token")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rosterd.core.access import LEFT, PRINTER, Account, Place, ReportChange, Snapshot
-from rosterd.core.join import Held
+from rosterd.core.join import Held, Identity
 from rosterd.core.plan import REGISTRATION, Change
 from rosterd.ledger.notes import Notes
 
@@ -27,8 +27,19 @@ class Registration(NamedTuple):
     at: float
     handed: float | None
 
-    def __repr__(self) -> str:
-        return f"<Registration {self.printer} / {self.email}: {self.state}>"
+    @property
+    def shown(self) -> str:
+        """Its key as a plan shows it."""
+        return f"{self.printer} / {self.email}"
+
+    def __repr__(self) -> str:  # without the code
+        return f"<Registration {self.shown}: {self.state}>"
+
+
+def _held(one: Registration) -> Held:
+    """A registration as an entry of its printer."""
+    level = "registered" if one.handed else "code waiting" if one.state == ISSUED else "in doubt"
+    return "", "", one.email, False, level, "", one.issued
 
 
 class Access(Notes):
@@ -139,25 +150,33 @@ class Access(Notes):
         )
         return [(Place(*row[:3]), row[3], row[4], row[5], bool(row[6])) for row in rows]
 
-    def holders(self, binding: int) -> Iterator[Held]:
-        """Everybody with access anywhere, by kind, place and subject; printers by their registrations."""
+    def last_access(self, binding: int) -> float | None:
+        """When the places of a customer were last asked for: the oldest whole read; None when one never was."""
+        rows = self._rows(
+            "SELECT whole FROM place WHERE binding = ? AND kind NOT IN ('directory', ?)", (binding, PRINTER)
+        )
+        return min((whole for (whole,) in rows), default=None) if all(whole for (whole,) in rows) else None
+
+    def holders(self, binding: int) -> Iterator[tuple[Place, list[Held]]]:
+        """Everybody with access anywhere, in pages by kind, place and subject; printers by their registrations."""
+        sql = (
+            "SELECT subject, number, name, email, grouped, level, via, since FROM holder"
+            " WHERE binding = ? AND kind = ? AND place = ? AND (subject, number) > (?, ?)"
+            " ORDER BY subject, number LIMIT ?"
+        )
         for place, *_ in self.places(binding):
             if place.kind == PRINTER:
-                for one in self.registrations(binding, place.id):
-                    level = (
-                        "registered" if one.handed else "code waiting" if one.state == ISSUED else "in doubt"
-                    )
-                    yield Held(*place, "", "", one.email, level, "", one.issued, False)
+                yield place, [_held(one) for one in self.registrations(binding, place.id)]
                 continue
-            sql = (
-                "SELECT subject, number, name, email, level, via, since, grouped FROM holder"
-                " WHERE binding = ? AND kind = ? AND place = ? AND (subject, number) > (?, ?)"
-                " ORDER BY subject, number LIMIT ?"
-            )
-            kind, identity, name = place
-            for rows in self._pages(sql, binding, kind, identity, start=("", -1)):
-                for subject, _, who, email, level, via, since, grouped in rows:
-                    yield Held(kind, identity, name, subject, who, email, level, via, since, grouped == 1)
+            for rows in self._pages(sql, binding, place.kind, place.id, start=("", -1)):
+                yield place, [(row[0], *row[2:]) for row in rows]
+
+    def identities(self, binding: int) -> list[Identity]:
+        """Each identity that holds anything, once."""
+        held: list[Identity] = self._rows(
+            "SELECT DISTINCT subject, name, email, grouped FROM holder WHERE binding = ?", (binding,)
+        )
+        return [*held, *(_held(one)[:4] for one in self.registrations(binding))]
 
     def registrations(self, binding: int, printer: str | None = None) -> list[Registration]:
         """Registrations in key order, of one printer or of all."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
 from rosterd.errors import SettingsError
 from rosterd.ledger import store
-from rosterd.ledger.reading import Reader
+from rosterd.ledger.forget import Forget
 
 
 class HeldPlan(NamedTuple):
@@ -58,7 +58,7 @@ class RunRow(NamedTuple):
     document: dict[str, Any]
 
 
-class Desk(Reader):
+class Desk(Forget):
     """Held plans, approvals, leavers, pauses and runs."""
 
     def hold(
@@ -239,12 +239,12 @@ class Desk(Reader):
                 "UPDATE binding SET paused_at = NULL, paused_why = NULL WHERE id = ?", (binding,)
             )
 
-    def runs(self, binding: int, most: int = 1) -> list[RunRow]:
-        """The last runs, newest first; one that was killed has no end."""
+    def runs(self, binding: int, most: int = 1, before: int | None = None) -> list[RunRow]:
+        """The last runs (before a run), newest first; one that was killed has no end."""
         rows = self._rows(
             "SELECT id, started, ended, outcome, exit_code, reason, coalesce(document, '{}') FROM run"
-            " WHERE binding = ? ORDER BY id DESC LIMIT ?",
-            (binding, most),
+            " WHERE binding = ?1 AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?2",
+            (binding, most, before),
         )
         return [
             RunRow(run, started, ended, outcome, code, reason, self._value(document))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from pathlib import Path
 
 from rosterd.errors import LedgerError, LockedError
@@ -41,18 +42,21 @@ class RunLock:
                 where=str(ledger),
                 hint="wait for it to end; `rosterd status` shows what it does",
             ) from error
+        self.turn = threading.RLock()  # one writer at a time among runs of this process that share the lock
         seen = _read(self._descriptor)
         self.lineage = str(seen.get("lineage", ""))
         self.serial, self.rest = _number(seen, "serial"), _number(seen, "rest")
-        self.note(self.lineage, self.serial)
+        self._noted = (self.lineage, self.serial)
+        self.note(*self._noted)
 
     def rested(self, serial: int) -> None:
         """Remembers what the main file has reached; what the ledger was last seen at stays as it was."""
         self.rest = serial
-        self.note(self.lineage, self.serial)
+        self.note(*self._noted)
 
     def note(self, lineage: str, serial: int) -> None:
         """Remembers what the ledger was last seen at. Not synced: it must survive the process, not the power."""
+        self._noted = (lineage, serial)
         record = {"pid": os.getpid(), "command": self._command, "lineage": lineage, "serial": serial}
         record |= {"rest": self.rest}
         try:

@@ -7,7 +7,7 @@ raises the serial. Raises LedgerError only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,7 +189,7 @@ class Reader:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with store.explained(self.path):
+        with store.explained(self.path), self._lock.turn if self._lock is not None else nullcontext():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

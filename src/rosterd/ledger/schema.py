@@ -9,10 +9,10 @@ value of another type is found by the check at the start.
 from __future__ import annotations
 
 APPLICATION_ID = 0x524F5354  # "ROST", at offset 68 of the file (sqlite.org/fileformat.html)
-VERSION = 2
+VERSION = 3
 
 # Version 1: people, groupings, seats and how they came there.
-_DELIVERED = """
+DELIVERED = """
 -- lineage (random, for life), serial (grows with every write), base_url, tenant, copy (set in backups), checked
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -89,7 +89,7 @@ CREATE INDEX run_of ON run (binding, id);
 """
 
 # Version 2: who has access elsewhere.
-_ACCESS = """
+ACCESS = """
 -- Everybody the directory shows or showed, delivered or not; emails: case-folded, one a line.
 CREATE TABLE account (
   binding INTEGER NOT NULL, key BLOB NOT NULL, shown TEXT NOT NULL, name TEXT NOT NULL, emails TEXT NOT NULL,
@@ -128,7 +128,16 @@ CREATE TABLE report (
 ) STRICT, WITHOUT ROWID;
 """
 
-TABLES = _DELIVERED + _ACCESS
+# Version 3: the service.
+# When the service's jobs are due. binding: 0 for the service's own; due: owed from then on, until the job is done;
+# rule: the fingerprint of the schedule it was reckoned by.
+AGENDA = """
+CREATE TABLE agenda (
+  binding INTEGER NOT NULL, job TEXT NOT NULL, due REAL NOT NULL, rule TEXT NOT NULL, PRIMARY KEY (binding, job)
+) STRICT, WITHOUT ROWID;
+"""
+
+TABLES = DELIVERED + ACCESS + AGENDA
 
 # Each step leads from the version that is its index + 1 to the next.
-MIGRATIONS: tuple[str, ...] = (_ACCESS,)
+MIGRATIONS: tuple[str, ...] = (ACCESS, AGENDA)

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from rosterd.fields import Anchor, Table
+from rosterd.fields import Anchor, Table, between
 
 _SQLITE = "sqlite:///"
 
@@ -39,6 +39,8 @@ class LedgerSettings(Table):
 
     url: LedgerUrl = "sqlite:///ledger.db"
     """The ledger's file, relative to this one."""
+    keep_days: Annotated[int, between(1, 36_500)] = 365
+    """Days after which runs and the history of records are removed."""
 
     @property
     def path(self) -> Path:

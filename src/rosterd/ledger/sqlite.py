@@ -42,17 +42,30 @@ class SqliteLedger(Access):
                     "an older copy of the ledger was put back: everything is compared and sent again"
                 )
                 self._doubt_everything()
-            for batch, binding, kind, records in self._rows(
-                "SELECT id, binding, kind, records FROM batch WHERE state = 'sending'"
-            ):
-                self._doubt(binding, kind, json.loads(records or "[]"))
-                self._db.execute(
-                    "UPDATE batch SET state = 'in doubt', records = NULL, ended = ?, answer = ? WHERE id = ?",
-                    (now, "the process ended before an answer was recorded", batch),
-                )
+            self._doubt_open("state = 'sending'", (), now)
+        if (older or meta.get("copy")) and (again := self.erase_again()):
+            self.notices.append(f"{again} of its people were forgotten since and are erased again")
         if lock is not None and lock.lineage and lock.lineage != self.lineage:
             self.notices.append(
                 "the ledger is a new one: everybody is delivered again, and nobody counts as gone"
+            )
+
+    def join(self, client: str, now: float) -> None:
+        """Instead of `prepare`, before a run beside others under the same lock: only its own remains are looked at."""
+        mine = "state = 'sending' AND binding = (SELECT id FROM binding WHERE client = ?)"
+        if self._rows(f"SELECT 1 FROM batch WHERE {mine}", (client,)):
+            with self._writing():
+                self._doubt_open(mine, (client,), now)
+
+    def _doubt_open(self, which: str, values: Sequence[Any], now: float) -> None:
+        """Requests whose run ended before their answer was recorded."""
+        for batch, binding, kind, records in self._rows(
+            f"SELECT id, binding, kind, records FROM batch WHERE {which}", values
+        ):
+            self._doubt(binding, kind, json.loads(records or "[]"))
+            self._db.execute(
+                "UPDATE batch SET state = 'in doubt', records = NULL, ended = ?, answer = ? WHERE id = ?",
+                (now, "the process ended before an answer was recorded", batch),
             )
 
     def room(self) -> None:

@@ -19,6 +19,7 @@ from rosterd.errors import LedgerError
 from rosterd.ledger.schema import APPLICATION_ID, MIGRATIONS, TABLES, VERSION
 
 BUSY = 30_000  # milliseconds
+_ASK = "the system's own log may tell more; nothing that was acknowledged is lost"
 _KEEP = (
     "it is left as it is; put a backup back (`rosterd ledger backup` made it), or move it away to start anew"
 )
@@ -39,14 +40,20 @@ def explained(path: Path) -> Iterator[None]:
         raise LedgerError(
             "the ledger cannot be written", where=str(path), hint="its directory must be writable"
         ) from error
+    except apsw.CantOpenError as error:
+        raise LedgerError(
+            "the ledger cannot be opened",
+            where=str(path),
+            hint="its directory must be readable and writable, to those as well who only look",
+        ) from error
     except apsw.BusyError as error:
         raise LedgerError(
             "the ledger stayed busy for 30 s", where=str(path), hint="which other program has it open?"
         ) from error
     except apsw.Error as error:
-        raise LedgerError(f"the ledger failed: {error}", where=str(path)) from error
+        raise LedgerError(f"the ledger failed: {error}", where=str(path), hint=_ASK) from error
     except OSError as error:
-        raise LedgerError(f"the ledger failed: {error.strerror}", where=str(path)) from error
+        raise LedgerError(f"the ledger failed: {error.strerror}", where=str(path), hint=_ASK) from error
 
 
 def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
@@ -183,6 +190,15 @@ def inspect(path: Path, version: int = VERSION) -> int:
             f"is cut short ({status.st_size:,} of {whole:,} bytes)", where=str(path), hint=_KEEP
         )
     return found
+
+
+def is_ledger(path: Path) -> bool:
+    """Whether a file says of itself that it is a ledger, of whatever version and target."""
+    try:
+        with path.open("rb") as file:
+            return int.from_bytes(file.read(72)[68:]) == APPLICATION_ID
+    except OSError:
+        return False
 
 
 def _known(path: Path, found: int, version: int) -> int:

@@ -9,13 +9,15 @@ import hashlib
 import random as dice
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias, cast
 
 from rosterd import __version__
 from rosterd.core.outcome import Answer, Mismatch
 from rosterd.core.people import Grouping, Person
-from rosterd.errors import CredentialsError, SettingsError, TargetError
+from rosterd.deadline import LOOK
+from rosterd.errors import CredentialsError, SettingsError, Stopped, TargetError
 from rosterd.http import Http, Reply, Unanswered
 from rosterd.orbix import wire
 from rosterd.orbix.binding import Binding, gate, judge
@@ -37,6 +39,15 @@ class Log(Protocol):
     def warning(self, event: str, **more: Any) -> Any: ...
 
 
+class Observer(Protocol):
+    """Who counts requests. status: of the answer, 0 for none."""
+
+    def request(self, path: str, status: int, seconds: float) -> None: ...
+    def retry(self) -> None: ...
+    def waiting(self, more: int) -> None:
+        """So many more requests (or fewer) wait for their turn."""
+
+
 class _Mismatched(TargetError):
     """The answer names records that were not sent."""
 
@@ -50,12 +61,13 @@ class Orbix:
 
     def __init__(
         self, settings: OrbixSettings, stop: threading.Event, log: Log, *, wait: Wait | None = None,
-        clock: Clock = time.monotonic, random: Callable[[], float] = dice.random,
+        clock: Clock = time.monotonic, random: Callable[[], float] = dice.random, observer: Observer | None = None,
     ) -> None:  # fmt: skip
         if not settings.tenant.isascii() or not settings.tenant.isprintable():
             raise SettingsError("the tenant cannot travel in a header", where="orbix.tenant")
-        self.settings, self.log = settings, log
-        self._wait, self._random = wait or stop.wait, random
+        self.settings, self.log, self.observer = settings, log, observer
+        self._given, self._random, self._wait = wait, random, wait or stop.wait
+        self.stop, self._slots = stop, threading.Semaphore(settings.concurrency)
         proxy = settings.proxy.get_secret_value() if settings.proxy else None
 
         def http(url: str) -> Http:
@@ -78,17 +90,37 @@ class Orbix:
         token_pace, token_breaker = Pace(0, cap, self._wait, clock), Breaker(self.breaker_limit, clock)
         self.tokens = Tokens(self._token_http, form, self.patience, token_pace, token_breaker, clock)
 
-    def patience(self, attempts: int | None = None) -> Patience:
-        """A retry loop with a budget of its own."""
-        return Patience(attempts or self.settings.attempts, self._wait, self._tell, self._random)
+    def patience(self, attempts: int | None = None, stop: threading.Event | None = None) -> Patience:
+        """A retry loop with a budget of its own; `stop` ends its waits."""
+        wait = self._given or (stop or self.stop).wait
+        return Patience(attempts or self.settings.attempts, wait, self._tell, self._random)
 
     def breaker(self) -> Breaker:
         """A breaker that opens after so many failures in a row that every lane has used up its tries."""
         return Breaker(self.breaker_limit, self._clock)
 
-    def target(self, client: str) -> OrbixTarget:
-        """The target of one customer's run; the budget of its retries is that run's."""
-        return OrbixTarget(self, Binding(str(self.http.base), self.settings.tenant, client))
+    def target(self, client: str, stop: threading.Event | None = None) -> OrbixTarget:
+        """The target of one customer's run, which `stop` ends; the budget of its retries is that run's."""
+        return OrbixTarget(self, Binding(str(self.http.base), self.settings.tenant, client), stop)
+
+    @contextmanager
+    def slot(self, stop: threading.Event) -> Iterator[None]:
+        """One of the requests that may be under way, over all customers. Raises Stopped."""
+        if self.observer is not None:
+            self.observer.waiting(1)
+        try:
+            while not self._slots.acquire(timeout=LOOK):
+                if stop.is_set():
+                    raise Stopped
+        finally:
+            if self.observer is not None:
+                self.observer.waiting(-1)
+        try:
+            if stop.is_set():
+                raise Stopped
+            yield
+        finally:
+            self._slots.release()
 
     def check(self) -> str:
         """Obtains a token and says so. Raises TargetError, CredentialsError or Stopped."""
@@ -100,16 +132,18 @@ class Orbix:
         self._token_http.close()
 
     def _tell(self, problem: TargetError, seconds: float) -> None:
+        if self.observer is not None:
+            self.observer.retry()
         self.log.warning("orbix_retry", problem=str(problem), seconds=round(seconds, 1))
 
 
 class OrbixTarget:
     """core.doors.Target for one customer. `requests` counts the API requests that left."""
 
-    def __init__(self, orbix: Orbix, binding: Binding) -> None:
+    def __init__(self, orbix: Orbix, binding: Binding, stop: threading.Event | None = None) -> None:
         self.binding = binding
         self.requests = 0
-        self._orbix, self._patience = orbix, orbix.patience()
+        self._orbix, self._stop, self._patience = orbix, stop or orbix.stop, orbix.patience(stop=stop)
         self._breaker = (
             orbix.breaker()
         )  # of its own: one customer's failures must not stop another's requests
@@ -132,7 +166,7 @@ class OrbixTarget:
         return self._call(GROUPS_SYNC, body, lambda s, b: wire.parse_groups(s, b, groups), self._once())
 
     def _once(self) -> Patience:
-        return self._orbix.patience(attempts=1)
+        return self._orbix.patience(attempts=1, stop=self._stop)
 
     def _call(self, path: str, body: bytes, parse: Parse, patience: Patience) -> Answer:
         conflicts: list[int] = []
@@ -195,13 +229,24 @@ class OrbixTarget:
         self._orbix.pace.take()
         gate(self.binding, str(self._orbix.http.base), headers, body)
         try:
-            reply = self._orbix.http.post(path, headers, body)
+            with self._orbix.slot(self._stop):
+                reply = self._timed(path, headers, body)
         except Unanswered as error:
             self._count(int(error.maybe_applied))
             if error.final:
                 raise
             return Again(error)
         self._count(1)
+        return reply
+
+    def _timed(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        begun, status = time.monotonic(), 0
+        try:
+            reply = self._orbix.http.post(path, headers, body)
+            status = reply.status
+        finally:
+            if self._orbix.observer is not None:
+                self._orbix.observer.request(path, status, time.monotonic() - begun)
         return reply
 
     def _count(self, more: int) -> None:

@@ -1,43 +1,24 @@
 """Access tokens by client credentials (RFC 6749, 4.4), renewed early and once after a 401.
 
-The answer's shape (access_token, expires_in, token_type) is the usual one; the vendor documents none,
-so odd values of expires_in are survived. Life is measured on a monotonic clock.
+The answer's shape (access_token, expires_in, token_type) is the usual one; the vendor documents none.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from rosterd.bearer import Bearer, Fetched, Token, usable
 from rosterd.errors import CredentialsError, TargetError
 from rosterd.http import Http, Reply, Unanswered
 from rosterd.patience import LEAST_AFTER_429, Again, Breaker, Clock, Pace, Patience, retry_after
 
-UNTOLD_LIFE = 600.0  # seconds assumed when the server does not say, or says nonsense
-SHORTEST, LONGEST = 30.0, 86_400.0  # bounds of what we believe
-EARLY_PART, EARLY_MOST = 0.1, 60.0  # renewed so much of its life, or so many seconds, before the end
-RENEW_AGAIN = 15.0  # seconds until the next try after an early renewal failed
-REFUSAL_HOLDS = 60.0  # seconds for which a refusal is repeated without asking: credentials get locked out
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 _REFUSALS = ("invalid_client", "invalid_grant", "invalid_scope", "unauthorized_client", "access_denied")
 _HINT = "check client_id, client_secret and scope in [orbix]; NDD support hands them out"
-
-
-@dataclass(frozen=True)
-class Token:
-    """A bearer token; `generation` counts the tokens fetched, `life` is in seconds."""
-
-    value: str = field(repr=False)
-    generation: int
-    life: float
-    renew_at: float
-    ends_at: float
 
 
 class Tokens:
@@ -47,45 +28,23 @@ class Tokens:
         self, http: Http, form: dict[str, str], patience: Callable[[], Patience], pace: Pace,
         breaker: Breaker, clock: Clock = time.monotonic,
     ) -> None:  # fmt: skip
-        self._http, self._patience, self._clock = http, patience, clock
+        self._http, self._patience = http, patience
         self._pace, self._breaker = pace, breaker
         self._body, self._where = urlencode(form).encode(), str(http.base)
-        self._lock = threading.Lock()
-        self._token: Token | None = None
-        self._generation = 0
-        self._refusal: tuple[float, str] | None = None  # until when, and the words
+        self._bearer = Bearer(self._fetch, clock)
 
     def current(self) -> Token:
         """A token that is not about to end; an old one while it lasts and no new one is to be had."""
-        with self._lock:
-            now = self._clock()
-            if self._token is None or now >= self._token.ends_at:
-                self._token = self._fetch()
-            elif now >= self._token.renew_at:
-                try:
-                    self._token = self._fetch()
-                except TargetError:
-                    self._token = replace(self._token, renew_at=self._clock() + RENEW_AGAIN)
-            return self._token
+        return self._bearer.current()
 
     def renew(self, generation: int) -> Token:
         """The token after a 401: fetched, unless another lane has replaced that generation already."""
-        with self._lock:
-            if self._token is None or self._token.generation == generation:
-                self._token = None
-                self._token = self._fetch()
-            return self._token
+        return self._bearer.renew(generation)
 
-    def _fetch(self) -> Token:
-        if self._refusal and self._clock() < self._refusal[0]:
-            raise self._refused(self._refusal[1])
+    def _fetch(self) -> Fetched:
         refusals: list[str] = []
         fields = self._patience().run(lambda: self._ask(refusals))
-        self._generation, self._refusal = self._generation + 1, None
-        life = _life(fields.get("expires_in"))
-        ends_at = self._clock() + life
-        renew_at = ends_at - min(life * EARLY_PART, EARLY_MOST)
-        return Token(fields["access_token"], self._generation, life, renew_at, ends_at)
+        return fields["access_token"], fields.get("expires_in")
 
     def _ask(self, refusals: list[str]) -> dict[str, Any] | Again:
         self._breaker.check()
@@ -120,7 +79,6 @@ class Tokens:
         said = f"the token server refused the credentials: {code or reply.status}"
         refusals.append(said)
         if len(refusals) > 1:
-            self._refusal = (self._clock() + REFUSAL_HOLDS, said)
             raise self._refused(said)
         return Again(self._refused(said))
 
@@ -132,7 +90,7 @@ def _fields(body: bytes, where: str) -> dict[str, Any]:
     """The answer's fields, checked; raises TargetError when it holds no token fit for a header."""
     fields = _object(body)
     value, kind = fields.get("access_token"), fields.get("token_type", "Bearer")
-    if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{1,16384}", value):
+    if not usable(value):
         what = "the token server's answer holds no usable access_token"
         raise TargetError(what, where=where, hint="check token_url in [orbix]")
     if not isinstance(kind, str) or kind.lower() != "bearer":
@@ -153,12 +111,3 @@ def _error_code(body: bytes) -> str:
     """The error of RFC 6749, 5.2, where it is one we know; other texts may quote what we sent."""
     code = _object(body).get("error")
     return code if isinstance(code, str) and code in _REFUSALS else ""
-
-
-def _life(told: object) -> float:
-    """A token's life in seconds, within bounds, whatever the server says of it."""
-    if isinstance(told, str) and re.fullmatch(r"[0-9]{1,12}", told):
-        told = int(told)
-    if isinstance(told, bool) or not isinstance(told, (int, float)) or told != told:
-        return UNTOLD_LIFE
-    return float(min(max(told, SHORTEST), LONGEST))

@@ -1,4 +1,4 @@
-"""A pretend Orbix with its token server, true to the vendor's pages: for tests and for a first look.
+"""A pretend Orbix and a pretend Autodesk, true to the vendors' pages: for tests and for a first look.
 
 It imports nothing of rosterd's own. `serve` starts it on a socket; `app.Sandbox` is the same without one.
 """

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from rosterd.sandbox import desk, orbix, tokens
+from rosterd.sandbox import autodesk, desk, orbix, tokens
 from rosterd.sandbox.breaks import ALWAYS_APPLIED, BREAKS
 from rosterd.sandbox.faults import Fault, Faults
 from rosterd.sandbox.state import World
@@ -51,7 +51,7 @@ class Sandbox:
         if desk.owns(path):
             return plain(desk.handle(request, self.world, self.faults))
         entry = self.world.arrived(request)
-        struck, later = self._delays(path)
+        struck, later = self._delays(autodesk.marked(path, request))
         try:
             response, answer, kind = self._answer(path, request)
         except Exception:  # a defect of the sandbox: say so, and go on serving
@@ -73,14 +73,16 @@ class Sandbox:
         return ("delay" if delays else None), later
 
     def _answer(self, path: str, request: Request) -> tuple[Response, Answer, str | None]:
-        fault = self.faults.breaking(path, len(request.body))
+        fault = self.faults.breaking(autodesk.marked(path, request), len(request.body))
         if fault is None:
             response = self._carry_out(path, request)
             return response, plain(response), None
-        if fault.applied or fault.kind in ALWAYS_APPLIED:
+        reads = request.method == "GET" and autodesk.owns(path)  # changes nothing, so it may be carried out
+        if fault.applied or fault.kind in ALWAYS_APPLIED or reads:
             response = self._carry_out(path, request)
         else:
-            response = replace(PRETENDED, about=orbix.peek(request))
+            pretended = autodesk.pretended(path) if autodesk.owns(path) else PRETENDED
+            response = replace(pretended, about=orbix.peek(request))
         return response, spoilt(fault, request, response), fault.kind
 
     def _carry_out(self, path: str, request: Request) -> Response:
@@ -101,6 +103,10 @@ def _orbix(sandbox: Sandbox, path: str, request: Request) -> Response:
     return orbix.handle(request, sandbox.world, sandbox.switches, claim)
 
 
+def _autodesk(sandbox: Sandbox, path: str, request: Request) -> Response:
+    return autodesk.handle(path, request, sandbox.world.autodesk, sandbox.switches)
+
+
 def _not_found(_sandbox: Sandbox, _path: str, _request: Request) -> Response:
     return Response(404)
 
@@ -111,4 +117,6 @@ def route(path: str) -> Callable[[Sandbox, str, Request], Response]:
         return _token
     if path in orbix.CALLS:
         return _orbix
+    if autodesk.owns(path):
+        return _autodesk
     return _not_found

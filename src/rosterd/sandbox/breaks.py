@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from time import time
 
+from rosterd.sandbox.autodesk import odd as aps
+from rosterd.sandbox.autodesk import shapes
+from rosterd.sandbox.autodesk.sign_in import spoil_redirect
 from rosterd.sandbox.faults import Fault
 from rosterd.sandbox.odd import ODD, TOKEN_ODD
 from rosterd.sandbox.switches import MIB
 from rosterd.sandbox.tokens import refused
-from rosterd.sandbox.wire import Answer, Ending, Request, Response, dumps, head_of, plain
+from rosterd.sandbox.wire import Answer, Ending, Request, Response, dumps, head_of, plain, status_line
 
 
 def _reset(fault: Fault, _request: Request, _response: Response) -> Answer:
@@ -47,8 +51,10 @@ def _truncate(fault: Fault, _request: Request, response: Response) -> Answer:
         head = head_of(response, len(response.body) + 100)
         return Answer(response.status, head, response.body, ending="close")
     chunk = f"{len(response.body):x}\r\n".encode() + response.body + b"\r\n"
-    head = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    return Answer(201, head, chunk, ending="close")
+    head = (
+        status_line(response.status) + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    return Answer(response.status, head, chunk, ending="close")
 
 
 def _garbage(_fault: Fault, _request: Request, _response: Response) -> Answer:
@@ -89,9 +95,9 @@ def _bomb(mebibytes: int) -> bytes:
     return gzip.compress(b" " * (mebibytes * MIB) + b"[]", compresslevel=1, mtime=0)
 
 
-def _gzip_bomb(fault: Fault, _request: Request, _response: Response) -> Answer:
+def _gzip_bomb(fault: Fault, _request: Request, response: Response) -> Answer:
     headers = (("Content-Encoding", "gzip"),)
-    return plain(Response(201, _bomb(int(fault.settings["mebibytes"])), headers))
+    return plain(Response(response.status, _bomb(int(fault.settings["mebibytes"])), headers))
 
 
 def _token_refused(fault: Fault, _request: Request, _response: Response) -> Answer:
@@ -103,6 +109,34 @@ def _token_odd(fault: Fault, _request: Request, response: Response) -> Answer:
         return plain(response)
     body = TOKEN_ODD[fault.settings["body"]](json.loads(response.body))
     return plain(Response(200, body if isinstance(body, bytes) else dumps(body), response.headers))
+
+
+def _aps_error(fault: Fault, _request: Request, _response: Response) -> Answer:
+    settings = fault.settings
+    return plain(shapes.of_status(int(settings["status"]), settings["shape"], settings["retry_after"]))
+
+
+def _authorize(fault: Fault, _request: Request, response: Response) -> Answer:
+    """Sends the browser back with an error, or with a state that is not its own."""
+    return plain(spoil_redirect(response, fault.settings["error"], fault.settings["state"]))
+
+
+def _pages(fault: Fault, request: Request, response: Response) -> Answer:
+    if response.status != 200:
+        return plain(response)
+    body = aps.PAGES[fault.settings["how"]](json.loads(response.body), request, fault.settings["url"])
+    return plain(replace(response, body=dumps(body)))
+
+
+def _spoilt_by(kinds: Mapping[str, aps.Spoil]) -> Callable[[Fault, Request, Response], Answer]:
+    def spoilt(fault: Fault, _request: Request, response: Response) -> Answer:
+        if response.status != 200:
+            return plain(response)
+        count = int(fault.settings.get("count", 0))
+        body = kinds[fault.settings["body"]](json.loads(response.body), count)
+        return plain(replace(response, body=body if isinstance(body, bytes) else dumps(body)))
+
+    return spoilt
 
 
 BREAKS: dict[str, Callable[[Fault, Request, Response], Answer]] = {
@@ -118,7 +152,14 @@ BREAKS: dict[str, Callable[[Fault, Request, Response], Answer]] = {
     "token_refused": _token_refused,
     "token_odd": _token_odd,
     "too_large": _too_large,
+    "aps_error": _aps_error,
+    "authorize": _authorize,
+    "refresh_odd": _spoilt_by(aps.REFRESH),
+    "pages": _pages,
+    "collaborators_odd": _spoilt_by(aps.COLLABORATORS),
+    "twins_odd": _spoilt_by(aps.TWINS),
+    "registration_odd": _spoilt_by(aps.REGISTRATIONS),
 }
 
 # A slow answer that arrives whole must be true, so these are always carried out.
-ALWAYS_APPLIED = frozenset({"drip", "token_odd"})
+ALWAYS_APPLIED = frozenset({"drip", "token_odd", "refresh_odd", "pages", "registration_odd"})

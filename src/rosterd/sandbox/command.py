@@ -7,7 +7,9 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from rosterd.sandbox.autodesk.document import Document, checked
 from rosterd.sandbox.faults import Fault, Faults, parse
 from rosterd.sandbox.server import Certificate, serve
 from rosterd.sandbox.state import World
@@ -26,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     faults = Faults([fault for faults in arguments.fault for fault in faults])
     tls: Certificate | None = (arguments.cert, arguments.key) if arguments.cert else None
-    world = World(arguments.journal)
+    world = World(arguments.journal, autodesk=arguments.autodesk)
     server = serve(
         arguments.host, arguments.port, world=world, switches=_switches(arguments), faults=faults, tls=tls
     )
@@ -36,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "port": server.port,
             "base_url": server.base_url,
             "token_url": server.token_url,
+            "autodesk_url": server.url,
         }
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
@@ -51,6 +54,13 @@ def _faults(text: str) -> list[Fault]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _autodesk(path: str) -> Document:
+    try:
+        return checked(json.loads(Path(path).read_bytes()))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from error
+
+
 def _switches(arguments: argparse.Namespace) -> Switches:
     return Switches(
         credentials=(Credential(arguments.tenant, arguments.client_id, arguments.client_secret),),
@@ -61,6 +71,7 @@ def _switches(arguments: argparse.Namespace) -> Switches:
         synchronize=arguments.synchronize,
         token_seconds=arguments.token_seconds,
         token_uses=arguments.token_uses,
+        refresh_grace=arguments.refresh_grace,
         body_limit=arguments.body_limit,
     )
 
@@ -86,6 +97,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--synchronize", choices=("request", "session"), default="request")
     add("--token-seconds", type=int, default=3600)
     add("--token-uses", type=int)
+    add(
+        "--autodesk",
+        type=_autodesk,
+        help="JSON file: what Autodesk holds, see rosterd.sandbox.autodesk.document",
+    )
+    add(
+        "--refresh-grace",
+        type=float,
+        default=0.0,
+        help="seconds that a used refresh token works on; really none",
+    )
     add("--body-limit", type=int, default=16 * MIB, help="bytes")
     add("--fault", action="append", default=[], type=_faults, help="a fault, or a list of them, as JSON")
     add("--cert", help="PEM file; with it, TLS is spoken")

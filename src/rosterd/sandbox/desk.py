@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from rosterd.sandbox.autodesk import desk as autodesk
 from rosterd.sandbox.faults import Faults, parse
 from rosterd.sandbox.state import World, record_of, snapshot
 from rosterd.sandbox.wire import Request, Response, json_response
@@ -31,7 +32,10 @@ def owns(path: str) -> bool:
 
 def handle(request: Request, world: World, faults: Faults) -> Response:
     """Answers the sandbox's own paths."""
-    match request.method, request.path.removeprefix(ROOT).strip("/"):
+    place = request.path.removeprefix(ROOT).strip("/")
+    if place.partition("/")[0] == "autodesk":
+        return autodesk.handle(request, place.split("/")[1:], world.autodesk)
+    match request.method, place:
         case "GET", "":
             return Response(
                 200, page(world, faults).encode("utf-8", "replace"), SAFE, "text/html; charset=utf-8"
@@ -53,6 +57,7 @@ def handle(request: Request, world: World, faults: Faults) -> Response:
             world.clear()
         case "DELETE", "tokens":
             world.tokens.revoke_all()
+            world.autodesk.revoke_all()
         case _:
             return Response(404)
     return Response(204)
@@ -74,6 +79,8 @@ def page(world: World, faults: Faults) -> str:
         columns = tuple(requests[0]) if requests else ()
         parts.append(_table("Requests", columns, (tuple(entry.values()) for entry in reversed(requests))))
         total = len(world.requests)
+    for title, names, rows in autodesk.tables(world.autodesk):
+        parts.append(_table(title, names, rows[:ROWS]))
     shown = [(json.dumps(entry),) for entry in faults.shown()]
     parts.append(_table("Faults", ("fault",), shown))
     title = f"Sandbox: {total} requests"

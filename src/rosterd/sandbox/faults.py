@@ -1,8 +1,9 @@
 """Fault switches: what goes wrong, on which path, how often.
 
-A fault is a JSON object: `kind`, `path` (users, groups, token, users-sync, groups-sync, `*`, or a glob that
-begins with `/`), `times` (null: without end), `after` (so many matching requests pass first), `applied`
-(whether the request is carried out before the fault strikes) and the settings of its kind, listed in KINDS.
+A fault is a JSON object: `kind`, `path` (one of PATHS, `*`, or a glob that begins with `/`; most kinds strike
+everywhere unless it is given, see WHERE), `times` (null: without end), `after` (so many matching requests pass
+first), `applied` (whether the request is carried out before the fault strikes) and the settings of its kind, listed
+in KINDS.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from rosterd.sandbox.autodesk import odd as aps
+from rosterd.sandbox.autodesk import shapes
 from rosterd.sandbox.odd import ODD, TOKEN_ODD
 from rosterd.sandbox.rules import Event, Refusal
 
@@ -34,6 +37,15 @@ KINDS: dict[str, dict[str, Any]] = {
     "gzip_bomb": {"mebibytes": 64},
     "token_refused": {"status": 400, "error": "invalid_client"},
     "token_odd": {"body": "no_expires_in"},
+    # Autodesk's answers. `shape` is one of `autodesk.shapes.SHAPES`, `retry_after` goes with 429; the bodies and
+    # `how` are names in `autodesk.odd`; `count` is the size of a huge one; `state`: "kept", "changed" or "missing".
+    "aps_error": {"status": 401, "shape": "json", "retry_after": 25},
+    "authorize": {"error": "access_denied", "state": "kept"},
+    "refresh_odd": {"body": "missing"},
+    "pages": {"how": "elsewhere", "url": "https://elsewhere.example/applications/v1/next"},
+    "collaborators_odd": {"body": "empty", "count": 50_000},
+    "twins_odd": {"body": "empty", "count": 50_000},
+    "registration_odd": {"body": "no_code"},
     # The records; `logon` and `grouping` are globs, "" matches none. `spell`: "as_sent", "upper" or "lower".
     "refuse": {"logon": "", "grouping": "", "message": "Logon is not valid.", "spell": "as_sent"},
     "poison": {"logon": "", "grouping": ""},
@@ -47,6 +59,13 @@ CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
     ("refuse", "spell"): ("as_sent", "upper", "lower"),
     ("odd", "body"): tuple(ODD),
     ("token_odd", "body"): tuple(TOKEN_ODD),
+    ("aps_error", "shape"): tuple(shapes.SHAPES),
+    ("authorize", "state"): ("kept", "changed", "missing"),
+    ("refresh_odd", "body"): tuple(aps.REFRESH),
+    ("pages", "how"): tuple(aps.PAGES),
+    ("collaborators_odd", "body"): tuple(aps.COLLABORATORS),
+    ("twins_odd", "body"): tuple(aps.TWINS),
+    ("registration_odd", "body"): tuple(aps.REGISTRATIONS),
 }
 PATHS = {
     "users": ("/v1/users", "/v1/users/synchronize"),
@@ -54,6 +73,26 @@ PATHS = {
     "users-sync": ("/v1/users/synchronize",),
     "groups-sync": ("/v1/groups/users-sync",),
     "token": ("/connect/token",),
+    # Autodesk's. Its token server is seen with the grant after a colon, see `autodesk.marked`.
+    "aps": ("/authentication/*", "/applications/*", "/tandem/*", "/ps/*"),
+    "aps-token": ("/authentication/v2/token*",),
+    "aps-refresh": ("/authentication/v2/token:refresh_token",),
+    "authorize": ("/authentication/v2/authorize",),
+    "collaborators": ("/applications/v1/clients/*/collaborators",),
+    "twins": ("/tandem/v1/twins/*/users",),
+    "registrations": ("/ps/v1/print/printers/*/secondary_registration",),
+}
+# Where a fault of a kind strikes unless it says so; the others strike everywhere.
+WHERE = {
+    "token_refused": "token",
+    "token_odd": "token",
+    "aps_error": "aps",
+    "authorize": "authorize",
+    "refresh_odd": "aps-refresh",
+    "pages": "collaborators",
+    "collaborators_odd": "collaborators",
+    "twins_odd": "twins",
+    "registration_odd": "registrations",
 }
 SPELLINGS: dict[str, Callable[[str], str]] = {"as_sent": str, "upper": str.upper, "lower": str.lower}
 
@@ -75,7 +114,7 @@ class Fault:
         """Whether it concerns this local path."""
         if self.path.startswith("/"):
             return fnmatchcase(path, self.path)
-        return self.path == "*" or path in PATHS[self.path]
+        return self.path == "*" or any(fnmatchcase(path, each) for each in PATHS[self.path])
 
     def strikes(self) -> bool:
         """Counts a matching request and says whether it is struck."""
@@ -98,7 +137,7 @@ def fault(kind: str, **given: Any) -> Fault:
     """A fault from its kind and keywords; raises ValueError with what is wrong."""
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
-    path = given.pop("path", "token" if kind.startswith("token_") else "*")
+    path = given.pop("path", WHERE.get(kind, "*"))
     if path != "*" and path not in PATHS and not str(path).startswith("/"):
         raise ValueError(f"unknown path {path!r}; known: *, {', '.join(PATHS)}, or a glob beginning with /")
     times, after = given.pop("times", None), given.pop("after", 0)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rosterd.sandbox.autodesk.holding import FIELDS as AUTODESK_FIELDS
 from rosterd.sandbox.rules import Event
 
 # The fields of each kind of event, in the order they have in the event.
@@ -21,6 +22,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "grouping_gone": ("grouping",),
     "seat_gone": ("grouping", "user"),
     "cleared": (),
+    **AUTODESK_FIELDS,
 }
 
 

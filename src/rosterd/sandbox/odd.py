@@ -13,9 +13,12 @@ NOBODY = "NDD//nobody.anyone.sent"
 
 def _named(request: Request, *users: str) -> bytes:
     """An answer that refuses these users; "" stands for the first one of the request, which must be sound."""
-    body = json.loads(request.body)
+    try:
+        body = json.loads(request.body)
+    except ValueError:  # a call that carries no records
+        body = {"Users": []}
     groups = body.get("Groups")
-    people = groups[0]["Users"] if groups else body["Users"]
+    people = groups[0]["Users"] if groups else body.get("Users", [])
     first = f"{people[0]['Domain']}//{people[0]['Logon']}" if people else NOBODY
     errors = [{"user": user or first, "errorMessage": "Logon is not valid."} for user in users]
     if groups:

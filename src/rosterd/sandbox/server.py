@@ -7,9 +7,10 @@ import ssl
 import struct
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rosterd.sandbox import http1
 from rosterd.sandbox.app import Sandbox
@@ -113,6 +114,8 @@ class Server:
                 head = http1.read_head(connection, buffer)
                 if head is None:
                     return "close"
+                if self._context:
+                    head = replace(head, scheme="https")
                 answer = self._exchange(connection, buffer, head)
             except http1.BadRequest as error:
                 answer = plain(Response(error.status, headers=(("Connection", "close"),)), ending="close")
@@ -172,13 +175,19 @@ def serve(
     switches: Switches | None = None,
     faults: Faults | None = None,
     tls: Certificate | None = None,
+    autodesk: dict[str, Any] | None = None,
 ) -> Server:
-    """Starts the sandbox; port 0 takes a free one. Raises OSError when the address cannot be had."""
+    """Starts the sandbox; port 0 takes a free one. Raises OSError when the address cannot be had.
+
+    autodesk: what Autodesk holds, see `autodesk.document`; not with a world, which has its own. Raises ValueError.
+    """
+    if world is not None and autodesk is not None:
+        raise ValueError("a world that is given has its own document: World(autodesk=…)")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     context = None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
+    sandbox = Sandbox(world or World(autodesk=autodesk), switches or Switches(), faults or Faults())
     listener = socket.create_server((host, port), family=family, backlog=128)
-    sandbox = Sandbox(world or World(), switches or Switches(), faults or Faults())
     return Server(sandbox, listener, context)

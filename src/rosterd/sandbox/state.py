@@ -9,6 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from rosterd.sandbox.autodesk.holding import FIELDS as AUTODESK_FIELDS
+from rosterd.sandbox.autodesk.holding import Autodesk
 from rosterd.sandbox.journal import Journal
 from rosterd.sandbox.rules import Event, grouping_key
 from rosterd.sandbox.sessions import Sessions
@@ -50,17 +52,32 @@ def nothing(_: Holding) -> list[Event]:
 class World:
     """All that is held, for every tenant and client. Every method may be called from any thread."""
 
-    def __init__(self, journal: Path | str | None = None, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self,
+        journal: Path | str | None = None,
+        tokens: Tokens | None = None,
+        autodesk: dict[str, Any] | None = None,
+    ) -> None:
         self.lock = threading.RLock()
         self.tokens = tokens or Tokens()
         self.sessions = Sessions()
         self.holdings: dict[tuple[str, str], Holding] = {}
         self.requests: list[dict[str, Any]] = []
         self.in_flight = 0
+        self.autodesk = Autodesk(autodesk, self._write_down)
         self._journal = Journal(Path(journal)) if journal else None
         if self._journal:
             for tenant, client, event in self._journal.read():
-                self._apply(tenant, client, [event])
+                if event[0] in AUTODESK_FIELDS:
+                    self.autodesk.apply(event)
+                else:
+                    self._apply(tenant, client, [event])
+
+    def _write_down(self, events: Sequence[Event]) -> None:
+        """Takes the events of the pretend Autodesk, which belong to no tenant."""
+        with self.lock:
+            if self._journal:
+                self._journal.write("", "", events)
 
     def accept(self, tenant: str, client: str, events: Sequence[Event], lacking: Lacking = nothing) -> None:
         """Takes what was accepted and takes away what is lacking, as one step, after writing it down."""

@@ -32,6 +32,7 @@ class Switches:
     synchronize: "request" takes the vendor's page literally, each request deletes what it lacks; "session"
     takes the requests of one token, each within `session_seconds` of the one before, together.
     token_uses: after so many calls a token is refused as if it had expired; None for no such end.
+    refresh_grace: so many seconds after its use a refresh token of Autodesk's works again; the real ones work once.
     """
 
     credentials: tuple[Credential, ...] = (Credential(),)
@@ -43,6 +44,7 @@ class Switches:
     session_seconds: float = 60.0
     token_seconds: int = 3600
     token_uses: int | None = None
+    refresh_grace: float = 0.0
     body_limit: int = 16 * MIB
     user_limit: int = 4500
     grouping_limit: int = 5

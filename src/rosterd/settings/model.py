@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from rosterd import due
 from rosterd.autodesk.settings import AutodeskSettings, PrintersSettings
-from rosterd.daemon.settings import ConsoleSettings
-from rosterd.fields import Cron, Name, OptionalPath, PositiveDuration, Table, TimeZone, between
+from rosterd.daemon.notify_settings import NotifySettings
+from rosterd.daemon.settings import ConsoleSettings, DaemonSettings
+from rosterd.fields import Blackout, Cron, Name, OptionalPath, PositiveDuration, Table, TimeZone, between
 from rosterd.ledger.settings import LedgerSettings
 from rosterd.orbix.settings import OrbixSettings, client_name
 from rosterd.reports.settings import ReportsSettings
@@ -53,9 +55,11 @@ class CustomerSettings(Table):
     client: Annotated[str, AfterValidator(client_name)]
     """The Client's name in Orbix."""
     schedule: Cron = "*/15 * * * *"
-    """When it runs, as five cron fields."""
+    """When it runs: five cron fields, or an interval such as "every 20m"."""
     time_zone: TimeZone = "UTC"
-    """The time zone of its schedules."""
+    """The time zone of its schedules and blackouts."""
+    blackouts: tuple[Blackout, ...] = ()
+    """When no run starts: "22:00-05:00", "mon-fri 08:00-09:30" or "2026-12-24..2027-01-01"; the run comes after."""
     leavers: Literal["report", "synchronize"] = "report"
     """People who left: "report" lists them for removal by hand; "synchronize" lets Orbix delete them."""
     precedence: tuple[str, ...] = ()
@@ -89,7 +93,14 @@ class CustomerSettings(Table):
             raise ValueError("names a source twice in precedence")
         if self.printers is not None and self.autodesk is None:
             raise ValueError("has printers without autodesk, whose token they need")
+        for schedule in (self.schedule, *([self.autodesk.schedule] if self.autodesk else [])):
+            due.next_due(self.rule(schedule, 0.0), 0.0)
         return self
+
+    def rule(self, schedule: str, delay: float) -> due.Rule:
+        """One of its schedules with its time zone and blackouts; delay: seconds."""
+        windows = tuple([due.parse_window(text) for text in self.blackouts])
+        return due.Rule(due.parse(schedule), self.time_zone, delay, windows)
 
 
 def _known(value: object) -> object:
@@ -112,8 +123,12 @@ class Settings(BaseSettings):
     """What the targets acknowledged."""
     reports: ReportsSettings = Field(default_factory=ReportsSettings)
     """The reports that runs leave behind."""
+    daemon: DaemonSettings = Field(default_factory=DaemonSettings)
+    """The running service."""
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     """The console in the browser."""
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    """Who is told when something needs a person's eye."""
     orbix: OrbixSettings
     """The print queues."""
     customers: Annotated[dict[Name, CustomerSettings], BeforeValidator(_known)]

@@ -40,7 +40,10 @@ def sentences(error: ValidationError, origins: Mapping[tuple[str, ...], str], ma
     for found in error.errors(include_url=False, include_input=False):
         path, place, table = _walk(found["loc"])
         what = _sentence(found["type"], found.get("ctx", {}), path, place, table)
-        yield f"{_origin(path, origins, main)}: {dotted(path)}: {what}" if path else f"{main}: {what}"
+        near = (
+            _of_files(origins) if found["type"] == "missing" else origins
+        )  # what is missing goes into a file
+        yield f"{_origin(path, near, main)}: {dotted(path)}: {what}" if path else f"{main}: {what}"
 
 
 def dotted(path: tuple[str, ...]) -> str:
@@ -112,3 +115,9 @@ def _origin(path: tuple[str, ...], origins: Mapping[tuple[str, ...], str], main:
             if setting[:length] == path[:length]:
                 return origin
     return main
+
+
+def _of_files(origins: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
+    """The origins that are settings files."""
+    given = ("secret file ", "environment ")
+    return {path: origin for path, origin in origins.items() if not origin.startswith(given)}

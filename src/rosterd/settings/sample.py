@@ -25,12 +25,14 @@ _HEAD = """\
 
 # The names under which named tables are shown, and of which kind they are. Only the first is live.
 _NAMED = {"customers": {"acme": ""}, "sources": {"hr": "csv", "hq": "ldap"}, "registrations": {"874": ""}}
+_NAMED |= {"webhooks": {"chat": ""}, "apprise": {"phone": ""}}
 
 _PEOPLE_CSV: dict[str, Any] = {
     "logon": "{{ logon }}",
     "domain": "NDD",
     "name": "{{ name }}",
     "email": "{{ email }}",
+    "addresses": ["private_email"],
     "id": "{{ employee_number }}",
     "exclude": ["svc-*", "{{ type == 'contractor' }}"],
     "repair": ["ascii", "lower"],
@@ -43,6 +45,7 @@ _PEOPLE_LDAP: dict[str, Any] = {
     "domain": "ACME",
     "name": ["{{ displayName }}", "{{ givenName }} {{ sn }}"],
     "email": "{{ mail | lower }}",
+    "addresses": ["mail", "proxyAddresses"],
     "id": "{{ employeeID }}",
     "exclude": ["svc-*", "{{ employeeType == 'contractor' }}"],
     "groups": "{{ department }}",
@@ -87,7 +90,19 @@ _SOURCES: dict[str, Any] = {
 }
 EXAMPLES: dict[str, Any] = {
     "customers_dir": "customers.d",
-    "console": {"token": "a-long-secret-of-your-own"},
+    "console": {"token": "a-long-secret-of-your-own", "hosts": ["rosterd.acme.example"]},
+    "notify": {
+        "mail": {
+            "host": "mail.acme.example",
+            "user": "rosterd",
+            "password": "change-me",
+            "sender": "rosterd@acme.example",
+            "to": ["it@acme.example"],
+            "ca_file": "acme-ca.pem",
+        },
+        "webhooks": {"chat": {"url": "https://chat.acme.example/hooks/change-me", **_WEB}},
+        "apprise": {"phone": {"url": "ntfys://ntfy.acme.example/rosterd"}},
+    },
     "orbix": {
         "base_url": "https://developer.nddorbix.com/printqueue-external-integration-api",
         "token_url": "https://auth.nddorbix.com/connect/token",
@@ -100,6 +115,7 @@ EXAMPLES: dict[str, Any] = {
         "acme": {
             "client": "ACME",
             "time_zone": "America/Sao_Paulo",
+            "blackouts": ["sat,sun 00:00-24:00", "2026-12-24..2027-01-01"],
             "precedence": ["hr"],
             "sources": _SOURCES,
             "autodesk": {
@@ -108,9 +124,18 @@ EXAMPLES: dict[str, Any] = {
                 "refresh_token": "change-me",
                 "applications": ["the-client-id-of-an-application"],
                 "twins": ["urn:adsk.dtt:change-me"],
+                "managers": "Autodesk-Admins",
+                "region": "EMEA",
+                "service_account": {
+                    "id": "change-me",
+                    "key_id": "change-me",
+                    "key_file": "service-account.pem",
+                    "private_key": "change-me",
+                },
                 **_WEB,
             },
             "printers": {
+                **_WEB,
                 "base_url": "https://printers.acme.example",
                 "registrations": {"874": {"group": "3D-Printer-Users"}},
             },

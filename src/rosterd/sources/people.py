@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from rosterd.fields import Table, Template, Templates, between
+from rosterd.fields import Names, Table, Template, Templates, between
 from rosterd.sources.values import Disabled, no_repetition, same_for_all
 
 
@@ -38,6 +38,8 @@ class PeopleSettings(Table):
     """The name shown; of several templates the first that is not empty counts."""
     email: Templates = ()
     """The e-mail address; of several templates the first that is not empty counts."""
+    addresses: Names = ()
+    """Attributes with further e-mail addresses, by which access at Autodesk is recognised."""
     id: Template | None = None
     """An identifier that survives a change of logon. Directories have one of their own."""
     disabled: Disabled = "exclude"

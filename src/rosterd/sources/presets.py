@@ -13,6 +13,16 @@ class Preset(NamedTuple):
     groups: Mapping[str, Any]
 
 
+# Further addresses of a person; what a server does not know it does not send. A userPrincipalName often is one.
+_ADDRESSES = (
+    "mail",
+    "proxyAddresses",
+    "otherMailbox",
+    "mailAlternateAddress",
+    "mailLocalAddress",
+    "userPrincipalName",
+)
+
 # A class that a server does not know matches nothing. groupOfURLs is a dynamic group, whose members OpenLDAP's
 # dynlist puts into the entry.
 _GROUP_CLASSES = (
@@ -65,7 +75,7 @@ def filled(raw: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(raw)
     people, groups = raw.get("people", {} if "domain" in preset.people else None), raw.get("groups")
     if isinstance(people, Mapping):
-        out["people"] = {**preset.people, **place, **people}
+        out["people"] = {"addresses": _ADDRESSES, **preset.people, **place, **people}
     if isinstance(groups, Mapping):
         out["groups"] = {**preset.groups, **place, **groups}
     return out

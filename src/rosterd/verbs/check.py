@@ -38,6 +38,10 @@ def check(common: Common, customers: Sequence[str], json: bool) -> int:
                     ),
                 )
             )
+        if loaded.settings.customers[name].autodesk is not None:
+            findings.append(
+                _finding(f"{name}: autodesk", lambda name=name: _autodesk(loaded, name, stop, logger))
+            )
     code = worst([finding["exit_code"] for finding in findings])
     if json:
         say_json({"schema": "rosterd/check/1", "exit_code": code, "findings": findings})
@@ -78,6 +82,15 @@ def _orbix(loaded: Loaded, logger: Any) -> tuple[str, list[Any]]:
         return f"{loaded.settings.orbix.base_url}: {orbix.check()}", []
     finally:
         orbix.close()
+
+
+def _autodesk(loaded: Loaded, name: str, stop: threading.Event, logger: Any) -> tuple[str, list[Any]]:
+    """Obtains a token; what a sign-in's refresh brings is kept, as everywhere."""
+    access = assemble.open_autodesk(loaded.settings, name, stop, logger)
+    try:
+        return f"{access.autodesk.settings.base_url}: {access.check()}", []
+    finally:
+        access.close()
 
 
 def _source(plan: SourcePlan) -> tuple[str, list[dict[str, str]]]:

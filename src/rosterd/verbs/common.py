@@ -6,12 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from rosterd import assemble, log
-from rosterd.errors import RosterdError
+from rosterd.errors import RosterdError, SettingsError
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.once import chosen
 from rosterd.settings import Loaded, Settings, load
@@ -31,11 +31,11 @@ class Common(Protocol):
     def quiet(self) -> bool: ...
 
 
-def begin(common: Common, *, usual: int = 0) -> tuple[Loaded, Any]:
-    """Settings and log. `usual`: the verbosity without -v or -q. Raises SettingsError."""
+def begin(common: Common, *, usual: int = 0, warn: bool = True) -> tuple[Loaded, Any]:
+    """Settings and log. `usual`: the verbosity without -v or -q; `warn`: of odd settings. Raises SettingsError."""
     logger = log.configure(common.log_format, -1 if common.quiet else max(usual, common.verbosity))
     loaded = load(common.config, os.environ)
-    for warning in loaded.warnings:
+    for warning in loaded.warnings if warn else ():
         logger.warning("settings", warning=warning)
     return loaded, logger
 
@@ -43,7 +43,7 @@ def begin(common: Common, *, usual: int = 0) -> tuple[Loaded, Any]:
 @contextmanager
 def desk(common: Common) -> Iterator[tuple[Settings, SqliteLedger]]:
     """Settings and ledger, without the run lock."""
-    loaded, _ = begin(common)
+    loaded, _ = begin(common, warn=False)
     ledger, _ = assemble.open_ledger(loaded.settings, locked=False)
     try:
         yield loaded.settings, ledger
@@ -97,3 +97,24 @@ def say_json(document: object) -> None:
     with saying() as stdout:
         json.dump(document, stdout, ensure_ascii=False, indent=2 if stdout.isatty() else None)
         stdout.write("\n")
+
+
+@contextmanager
+def written(out: Path, mode: int = 0o640) -> Iterator[TextIO]:
+    """A file for a result, readable by owner and group (it names people); replaced whole or not at all.
+
+    Raises SettingsError when it cannot be written.
+    """
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        draft.touch(mode)
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        draft.replace(out)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot be written: {error.strerror}", where=str(out), hint="name a file in a directory of yours"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json as jsonlib
 import sys
 import time
@@ -17,8 +16,9 @@ from rosterd.core.people import fold
 from rosterd.errors import LedgerError, RosterdError, SettingsError
 from rosterd.ledger.desk import HeldPlan, Leaver
 from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.ledger.store import is_ledger
 from rosterd.once import Wish, run_once
-from rosterd.verbs.common import Common, begin, clients, desk, paint, say, say_json, saying
+from rosterd.verbs.common import Common, begin, clients, desk, paint, say, say_json, saying, written
 from rosterd.verbs.run import report
 
 SHORTEST = 6  # characters of a digest that identify a plan
@@ -113,12 +113,8 @@ def leavers(
         if out is None:
             _show(rows, form)
             return 0
-        text = io.StringIO(newline="")
-        _csv(rows, text) if form != "json" else text.write(_json_text(rows))
-        try:
-            out.write_text(text.getvalue(), encoding="utf-8", newline="")
-        except OSError as error:
-            raise SettingsError(f"cannot be written: {error.strerror}", where=str(out)) from error
+        with written(out) as file:
+            _csv(rows, file) if form != "json" else file.write(_json_text(rows))
     return 0
 
 
@@ -184,11 +180,7 @@ def _csv(rows: Iterator[tuple[str, Leaver]], target: Any) -> None:
             _iso(one.since),
             one.successor,
         )
-        writer.writerow([_harmless(str(cell)) for cell in cells])
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.strip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\0") else cell
+        writer.writerow([words.harmless(str(cell)) for cell in cells])
 
 
 def _json_text(rows: Iterator[tuple[str, Leaver]]) -> str:
@@ -217,6 +209,15 @@ def resume(common: Common, customer: str) -> int:
     return 0
 
 
+def _replaceable(file: Path, ledger: SqliteLedger) -> None:
+    """Raises SettingsError unless this existing file is an older copy of a ledger."""
+    hint = "name another file"
+    if file.samefile(ledger.path):
+        raise SettingsError("is the ledger itself", where=str(file), hint=hint)
+    if not is_ledger(file):
+        raise SettingsError("is there already, and is no copy of a ledger", where=str(file), hint=hint)
+
+
 def backup(common: Common, file: Path) -> int:
     """A consistent copy; an existing file is only replaced by a whole copy."""
     with desk(common) as (_, ledger):
@@ -224,8 +225,8 @@ def backup(common: Common, file: Path) -> int:
             raise SettingsError(
                 "is no place for a file", where=str(file), hint="name a file in an existing directory"
             )
-        if file.absolute() == ledger.path:
-            raise SettingsError("is the ledger itself", where=str(file), hint="name another file")
+        if file.exists():
+            _replaceable(file, ledger)
         ledger.backup(file)
         size = file.stat().st_size
         say([f"{file}: {size:,} bytes, lineage {ledger.lineage[:8]}"])

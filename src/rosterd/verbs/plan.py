@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json as jsonlib
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -16,9 +15,9 @@ from rosterd import words
 from rosterd.core.guard import Verdict
 from rosterd.document import plan_document
 from rosterd.draft import Plan
-from rosterd.errors import SettingsError, worst
+from rosterd.errors import worst
 from rosterd.once import Wish, run_once
-from rosterd.verbs.common import Common, begin, paint, say, saying
+from rosterd.verbs.common import Common, begin, paint, say, saying, written
 from rosterd.verbs.progress import progress
 
 LISTED = 40  # changes shown without --full
@@ -42,7 +41,8 @@ def plan(
                     f"  {name} is {words.safe(customer['reason'])}; runs wait for `rosterd resume {name}`"
                 )
         if out is not None:
-            _write(out, pages)
+            with written(out) as file:
+                pages.copy(file)
         if json:
             with saying() as stdout:
                 pages.copy(stdout)
@@ -131,16 +131,3 @@ def _changes(plan: Plan) -> Iterator[dict[str, Any]]:
         for chunk in log:
             for change, _ in chunk:
                 yield change.document()
-
-
-def _write(out: Path, pages: _Pages) -> None:
-    """Whole or not at all."""
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        draft.touch(0o640)
-        with draft.open("w", encoding="utf-8") as file:
-            pages.copy(file)
-        draft.replace(out)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise SettingsError(f"cannot be written: {error.strerror}", where=str(out)) from error

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TypeAlias
+from typing import Any
 
-Tell: TypeAlias = Callable[[str, str, int], None]  # customer, what, how many more
+
+class Progress:
+    """Call it with (customer, what, how many more) to tell how far things are."""
+
+    def __init__(self, bars: Any = None) -> None:
+        self._bars = bars  # of rich, or None when nothing is drawn
+        self._tasks: dict[tuple[str, str], object] = {}
+
+    def __call__(self, customer: str, what: str, count: int) -> None:
+        if self._bars is None:
+            return
+        task = self._tasks.get((customer, what))
+        if task is None:
+            task = self._tasks[customer, what] = self._bars.add_task(f"{customer}: {what}", total=None)
+        self._bars.update(task, advance=count)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nothing is drawn meanwhile: somebody is asked a question."""
+        if self._bars is not None:
+            self._bars.stop()
+        yield
+        if self._bars is not None:
+            self._bars.start()
 
 
 @contextmanager
-def progress(*, wanted: bool) -> Iterator[Tell]:
-    """A function to tell how far things are; it draws on stderr when that is a terminal."""
+def progress(*, wanted: bool) -> Iterator[Progress]:
+    """Draws on stderr when that is a terminal."""
     if not wanted or not sys.stderr.isatty():
-        yield lambda _customer, _what, _count: None
+        yield Progress()
         return
     rich = import_module("rich.progress")  # only terminals pay for it
     console = import_module("rich.console").Console(stderr=True)
@@ -27,12 +50,4 @@ def progress(*, wanted: bool) -> Iterator[Tell]:
         rich.TimeElapsedColumn(),
     )
     with rich.Progress(*parts, console=console, transient=True) as bars:
-        tasks: dict[tuple[str, str], object] = {}
-
-        def tell(customer: str, what: str, count: int) -> None:
-            task = tasks.get((customer, what))
-            if task is None:
-                task = tasks[customer, what] = bars.add_task(f"{customer}: {what}", total=None)
-            bars.update(task, advance=count)
-
-        yield tell
+        yield Progress(bars)

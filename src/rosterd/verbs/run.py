@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -16,8 +17,9 @@ from rosterd.draft import Plan
 from rosterd.errors import SettingsError, worst
 from rosterd.once import Wish, chosen, run_once
 from rosterd.options import complain
+from rosterd.settings import load
 from rosterd.verbs.common import Common, Unsaid, begin, paint, say, say_json
-from rosterd.verbs.progress import progress
+from rosterd.verbs.progress import Progress, progress
 
 
 def run(
@@ -30,7 +32,9 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with progress(wanted=not common.quiet) as tell:
-        wish = Wish(customers, only=only, stop=stop, progress=tell, confirm=_confirm(yes, json))
+        wish = Wish(
+            customers, only=only, stop=stop, progress=tell, confirm=_confirm(tell, yes=yes, json=json)
+        )
         document = run_once(loaded.settings, wish, logger)
     return report(document, json=json)
 
@@ -57,7 +61,7 @@ def _report(document: dict[str, Any], *, json: bool) -> None:
         say([f"exit code {document['exit_code']}"])
 
 
-def _confirm(yes: bool, json: bool) -> Any:
+def _confirm(progress: Progress, *, yes: bool, json: bool) -> Any:
     """Decides about a first delivery: `--yes`, or the answer at the terminal."""
 
     def decide(name: str, plan: Plan, verdict: Verdict) -> bool:
@@ -67,21 +71,29 @@ def _confirm(yes: bool, json: bool) -> Any:
             return True
         if json or not (sys.stdin.isatty() and sys.stderr.isatty()) or len(verdict.reasons) > 1:
             return False
-        people, groups, seats = (plan.tallies[kind].unsent for kind in (PERSON, GROUP, SEAT))
-        sys.stderr.write(
-            f"{name}: nothing was ever delivered for this customer, and a delivery cannot be taken back.\n"
-            f"  It would create {people:,} people, {groups:,} groupings and {seats:,} seats.\n"
-            f"  Look closer with: rosterd plan --customer {name}\n  Deliver now? Type yes: "
-        )
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() == "yes"
+        with progress.away():
+            return _asked(name, plan)
 
     return decide
+
+
+def _asked(name: str, plan: Plan) -> bool:
+    """Whether somebody at the terminal lets a first delivery go."""
+    people, groups, seats = (plan.tallies[kind].unsent for kind in (PERSON, GROUP, SEAT))
+    sys.stderr.write(
+        f"{name}: nothing was ever delivered for this customer, and a delivery cannot be taken back.\n"
+        f"  It would create {people:,} {'person' if people == 1 else 'people'},"
+        f" {words.plural(groups, 'grouping')} and {words.plural(seats, 'seat')}.\n"
+        f"  Look closer with: rosterd plan --customer {name}\n  Deliver now? Type yes: "
+    )
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() == "yes"
 
 
 def _serve(common: Common, customers: Sequence[str], only: Sequence[str], *, yes: bool, json: bool) -> int:
     if only or yes or json:
         raise SettingsError("--only, --yes and --json go with --once", hint="add --once, or leave them out")
-    from_settings, logger = begin(common, usual=1)
-    chosen(from_settings.settings, customers)
-    return int(import_module("rosterd.daemon.schedule").serve(from_settings.settings, customers, logger))
+    loaded, logger = begin(common, usual=1)
+    chosen(loaded.settings, customers)
+    service = import_module("rosterd.daemon.service")
+    return int(service.serve(loaded, customers, logger, lambda: load(common.config, os.environ)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from json import dumps
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +52,10 @@ DEPARTMENTS = _DEPARTMENTS.split()
 OFFICES = _OFFICES.split()
 FLOORS = 3
 
+PRINTER_GROUP = "3D-Printer-Users"
+MAKERS = (3, 20, 30, 60, 150, 170, 180, 700)  # their numbers among the ordinary people
+LEAVERS = (100, 700)  # who are gone on day 2
+
 
 class Employee(NamedTuple):
     """A line of people.csv; the field names are its header."""
@@ -73,67 +76,25 @@ class Membership(NamedTuple):
     logon: str
 
 
-def write(directory: Path, day: int = 1) -> None:
+def write(directory: Path, day: int = 1, *, printers: bool = False) -> None:
     """Writes people.csv and groups.csv into the folder, which is made if need be.
 
-    Day 1 is the company as it stands; day 2 the same after joiners, leavers, new names and a move.
+    Day 1 is the company as it stands; day 2 the same after joiners, leavers, new names and a move. printers: with
+    the group of those who may use the shared 3D printer.
     """
     if day not in (1, 2):
         raise ValueError("the sample company knows day 1 and day 2")
-    employees = _ordinary()
-    people = [*employees, *_awkward()]
+    employees = ordinary()
+    people = [*employees, *awkward()]
     seats = [*_seats(employees), *_awkward_seats(employees)]
+    if printers:
+        seats += [_maker(employees[number].logon) for number in MAKERS]
     if day == 2:
         people, seats = _second_day(people, seats)
+        seats += [_maker("nhat.vu")] if printers else []
     directory.mkdir(parents=True, exist_ok=True)
     _write(directory / "people.csv", Employee._fields, people)
     _write(directory / "groups.csv", Membership._fields, seats)
-
-
-def settings(directory: Path, base_url: str, token_url: str) -> str:
-    """The text of a rosterd.toml for the sample company.
-
-    directory: where the CSV files lie, seen from the settings file (`Path(".")` when beside it).
-    """
-    people, groups = (dumps(str(directory / name)) for name in ("people.csv", "groups.csv"))
-    return f"""\
-# Settings of the sample company. A secret belongs into a secret file; this one is no secret.
-[ledger]
-url = "sqlite:///ledger.db"
-
-[orbix]
-base_url = {dumps(base_url)}
-token_url = {dumps(token_url)}
-tenant = "sandbox"
-client_id = "sandbox"
-client_secret = "sandbox"
-
-[customers.acme]
-client = "ACME"
-
-[customers.acme.guards]
-first_run = "go"                            # a real customer's first delivery waits for an approval
-
-[customers.acme.sources.hr]
-kind = "csv"
-path = {people}
-settle = "0s"                               # the file is complete: no waiting for a writer
-
-[customers.acme.sources.hr.people]
-id = "{{{{ id }}}}"
-logon = "{{{{ logon }}}}"
-domain = "ACME"
-name = "{{{{ name }}}}"
-email = "{{{{ email }}}}"
-disabled = "{{{{ status == 'disabled' }}}}"
-exclude = ["svc-*"]
-
-[customers.acme.sources.hr.groups]
-path = {groups}
-name = "{{{{ group }}}}"
-description = "{{{{ description }}}}"
-member = "{{{{ logon }}}}"
-"""
 
 
 def _pick(count: int, *what: object) -> int:
@@ -147,7 +108,7 @@ def _employee(number: int, given: str, family: str, logon: str) -> Employee:
     return Employee(logon, f"{given} {family}", email, department, "active", f"E{10_000 + number}")
 
 
-def _ordinary() -> list[Employee]:
+def ordinary() -> list[Employee]:
     """The people nothing is wrong with. A second Inês Silva gets the logon ines.silva2."""
     employees = []
     taken: dict[str, int] = {}
@@ -168,7 +129,7 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in anyascii(name).lower() if letter.isalpha())
 
 
-def _awkward() -> list[Employee]:
+def awkward() -> list[Employee]:
     """What every grown directory holds, with what becomes of it."""
     rows = (
         # logon, name, e-mail, status
@@ -209,6 +170,10 @@ def _desk(office: int, floor: int, logon: str) -> Membership:
     return Membership(f"{place} floor {floor + 1}", f"Printers near the desks in {place}", logon)
 
 
+def _maker(logon: str) -> Membership:
+    return Membership(PRINTER_GROUP, "Who may use the shared 3D printer", logon)
+
+
 def _awkward_seats(employees: list[Employee]) -> Iterator[Membership]:
     """Four more groups: a popular one, one of one, one with a stranger, one whose name is too long."""
     for employee in employees:
@@ -224,7 +189,7 @@ def _awkward_seats(employees: list[Employee]) -> Iterator[Membership]:
 
 def _second_day(people: list[Employee], seats: list[Membership]) -> tuple[list[Employee], list[Membership]]:
     """3 join, 2 leave, 4 change name or e-mail, 1 moves to another floor, and a group of 3 is founded."""
-    leavers = {people[100].logon, people[700].logon}
+    leavers = {people[number].logon for number in LEAVERS}
     changed = dict(_renamed(people))
     joiners = [
         _employee(ORDINARY, "Nhật", "Vũ", "nhat.vu"),

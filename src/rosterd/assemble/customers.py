@@ -1,0 +1,112 @@
+"""One customer's settings, compiled into a job."""
+
+from __future__ import annotations
+
+import threading
+from importlib import import_module
+from typing import Any, assert_never
+
+from rosterd.core.doors import Source
+from rosterd.core.guard import Guards, Limit
+from rosterd.gather import SourcePlan
+from rosterd.grouping import GroupPlan
+from rosterd.job import Job
+from rosterd.people_rules import PeoplePlan
+from rosterd.reporting import About
+from rosterd.settings import CustomerSettings, Settings
+from rosterd.sources.settings import CsvSettings, LdapSettings
+
+
+def job(name: str, customer: CustomerSettings, settings: Settings, stop: threading.Event, log: Any) -> Job:
+    """One customer, compiled. Raises SettingsError for a template that does not parse."""
+    access = customer.autodesk is not None or customer.printers is not None
+    sources = [
+        source_plan(name, label, wanted, stop, log, access=access)
+        for label, wanted in customer.sources.items()
+    ]
+    return Job(
+        name=name,
+        client=customer.client,
+        identity=(settings.orbix.base_url, settings.orbix.tenant, customer.client),
+        sources=sources,
+        guards=guards(customer),
+        precedence=customer.precedence,
+        flat=frozenset(
+            label
+            for label, wanted in customer.sources.items()
+            if isinstance(wanted, LdapSettings) and wanted.groups is not None and not wanted.groups.nested
+        ),
+        aside_shared=frozenset(
+            label for label, wanted in customer.sources.items() if wanted.people.shared_email == "set_aside"
+        ),
+        additive=settings.orbix.membership == "additive",
+        synchronize=customer.leavers == "synchronize",
+        retry_refused_after=customer.retry_refused_after,
+        lanes=settings.orbix.concurrency,
+        access=access,
+        printers=tuple(
+            (printer, wanted.group)
+            for printer, wanted in (customer.printers.registrations if customer.printers else {}).items()
+        ),
+        managers=managers(customer),
+    )
+
+
+def managers(customer: CustomerSettings) -> str:
+    """The grouping whose members may own and manage applications and twins, or ""."""
+    return (customer.autodesk.managers or "") if customer.autodesk else ""
+
+
+def about(name: str, customer: CustomerSettings, binding: int) -> About:
+    """Whose access report it is."""
+    return About(binding, name, customer.client, tuple(customer.sources), managers(customer))
+
+
+def source_plan(
+    customer: str, name: str, wanted: CsvSettings | LdapSettings, stop: threading.Event, log: Any, *,
+    access: bool = False,
+) -> SourcePlan:  # fmt: skip
+    """One source with its compiled mapping; nothing is opened yet. `access`: all addresses of people are read."""
+    where = f"customers.{customer}.sources.{name}"
+    people = PeoplePlan(wanted.people, name, f"{where}.people", wanted.people.addresses if access else ())
+    groups: GroupPlan | None = None
+    if wanted.groups is not None:
+        member = wanted.groups.member if isinstance(wanted, CsvSettings) and wanted.groups else None
+        groups = GroupPlan(wanted.groups, name, f"{where}.groups", member)
+    source = _source(name, wanted, people, groups, stop, log)
+    if isinstance(wanted, LdapSettings):
+        return SourcePlan(source, people, groups, strict=False)
+    labels = [f"{name}, {part.path.name}" for part in (wanted, wanted.groups or wanted)]
+    return SourcePlan(source, people, groups, True, *labels)
+
+
+def _source(
+    name: str, wanted: CsvSettings | LdapSettings, people: PeoplePlan, groups: GroupPlan | None,
+    stop: threading.Event, log: Any,
+) -> Source:  # fmt: skip
+    attributes = (people.attributes, groups.attributes if groups else ())
+    match wanted:
+        case CsvSettings():
+            source: Source = import_module("rosterd.sources.csv").CsvSource(name, wanted, *attributes, stop)
+        case LdapSettings():
+            source = import_module("rosterd.sources.ldap").LdapSource(name, wanted, *attributes, stop, log)
+        case _:
+            assert_never(wanted)
+    return source
+
+
+def guards(customer: CustomerSettings) -> Guards:
+    """The guards as the core knows them."""
+    wanted = customer.guards
+    limits = {
+        name: Limit(limit.percent, limit.count, limit.at_least)
+        for name, limit in (
+            ("leavers", wanted.leavers),
+            ("creates", wanted.creates),
+            ("updates", wanted.updates),
+            ("member_loss", wanted.member_loss),
+            ("blanked", wanted.blanked),
+            ("registrations", wanted.registrations),
+        )
+    }
+    return Guards(first_run=wanted.first_run, **limits)

@@ -1,0 +1,123 @@
+"""What is worth telling somebody: failures that stay, holds, sign-ins, silence, findings, and that all is well again.
+
+Pure: time comes in as a parameter, in seconds since 1970. Nothing here names a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rosterd.daemon.notify_settings import Event, NotifySettings
+
+TITLES: dict[Event, str] = {
+    "failure": "runs fail",
+    "hold": "a run is held until somebody approves it",
+    "recovery": "all is well again",
+    "sign_in": "a sign-in or credentials are refused",
+    "finding": "a finding of high severity",
+    "silence": "no good run for a long time",
+    "settings": "new settings are wrong, the old ones go on",
+}
+HIGH: frozenset[Event] = frozenset({"failure", "sign_in", "finding", "silence"})
+
+
+class Notice(NamedTuple):
+    """One thing to tell. customer is "" for the service itself; `at` in seconds since 1970."""
+
+    event: Event
+    customer: str
+    reason: str
+    step: str
+    at: float
+
+    @property
+    def severity(self) -> str:
+        return "good" if self.event == "recovery" else "high" if self.event in HIGH else "medium"
+
+    @property
+    def title(self) -> str:
+        return f"{self.customer or 'the service'}: {TITLES[self.event]}"
+
+
+@dataclass
+class Trouble:
+    """What is known of a customer's trouble: which kind, how often in a row, and when it was last told."""
+
+    event: Event
+    times: int = 0
+    told: float | None = None
+
+
+@dataclass
+class Judgement:
+    """Decides what is told. One per service; not for several threads at once."""
+
+    settings: NotifySettings
+    _troubles: dict[str, Trouble] = field(default_factory=dict)
+    _silent: dict[str, float] = field(default_factory=dict)
+    _findings: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def turn(self, customer: str, code: int, reason: str | None, now: float) -> Iterator[Notice]:
+        """How a customer's run ended, by its exit code. A run that met another (7) says nothing."""
+        event = _event(code)
+        if code == 7:
+            return
+        known = self._troubles.get(customer)
+        if event is None:
+            self._troubles.pop(customer, None)
+            silent = self._silent.pop(customer, None)
+            if (known is not None and known.told is not None) or silent is not None:
+                yield from self._wanted(Notice("recovery", customer, "", "", now))
+            return
+        if known is None or known.event != event:
+            known = self._troubles[customer] = Trouble(event, told=None)
+        known.times += 1
+        due = known.told is None or now - known.told >= self.settings.repeat
+        if due and (event != "failure" or known.times >= self.settings.patience):
+            known.told = now
+            yield from self._wanted(Notice(event, customer, reason or "", _step(event, customer), now))
+
+    def look(self, statuses: Mapping[str, Mapping[str, Any]], started: float, now: float) -> Iterator[Notice]:
+        """Whose last good run is too long ago. `last_success` of a status: seconds since 1970, or None."""
+        limit = self.settings.silence
+        for customer, status in statuses.items() if limit else ():
+            since = max(status["last_success"] or 0.0, started)
+            told = self._silent.get(customer)
+            if status["state"] == "paused" or now - since < limit:
+                continue
+            if told is None or now - told >= self.settings.repeat:
+                self._silent[customer] = now
+                yield from self._wanted(Notice("silence", customer, "", _step("silence", customer), now))
+
+    def finding(self, customer: str, sentence: str, step: str, now: float) -> Iterator[Notice]:
+        """A finding of high severity in an access report; the same one is told once in a while."""
+        told = self._findings.get((customer, sentence))
+        if told is None or now - told >= self.settings.repeat:
+            self._findings[(customer, sentence)] = now
+            yield from self._wanted(Notice("finding", customer, sentence, step, now))
+
+    def settings_kept(self, problem: str, step: str, now: float) -> Iterator[Notice]:
+        """Newer settings were not taken."""
+        yield from self._wanted(Notice("settings", "", problem, step, now))
+
+    def _wanted(self, notice: Notice) -> Iterator[Notice]:
+        if notice.event in self.settings.events:
+            yield notice
+
+
+def _event(code: int) -> Event | None:
+    if code in (0, 3):
+        return None
+    return "hold" if code == 4 else "sign_in" if code == 9 else "failure"
+
+
+def _step(event: Event, customer: str) -> str:
+    steps: dict[Event, str] = {
+        "hold": f"rosterd plan --customer {customer}, then rosterd approve",
+        "sign_in": f"rosterd check --customer {customer}",
+        "failure": f"rosterd status --customer {customer}",
+        "silence": f"rosterd status --customer {customer}",
+    }
+    return steps.get(event, "")

@@ -1,0 +1,104 @@
+"""The service's own web server, in a thread of its own.
+
+Pages join by adding a function from State to routes in PAGES.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from rosterd.daemon import api
+from rosterd.daemon.api import State
+from rosterd.daemon.gate import Gate
+from rosterd.daemon.settings import ConsoleSettings, listening
+
+PAGES: tuple[Callable[[State], list[BaseRoute]], ...] = (api.routes,)
+AGAIN = 30.0  # seconds until an address in use is tried again
+AT_ONCE = 64  # connections
+
+
+def application(state: State, settings: ConsoleSettings, log: Any) -> Starlette:
+    """The pages behind their gate."""
+
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("page_failed", path=request.url.path, problem=type(error).__name__, exc_info=error)
+        return JSONResponse({"error": "an unexpected error; the service's log says more"}, 500)
+
+    routes = [route for pages in PAGES for route in pages(state)]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Gate, settings=settings)],
+        exception_handlers={Exception: failed},
+    )
+
+
+class Web:
+    """Serves until stopped. An address in use is told, and tried again: the runs do not depend on it."""
+
+    def __init__(self, state: State, settings: ConsoleSettings, log: Any) -> None:
+        self._settings, self._log = settings, log
+        self._app = application(state, settings, log)
+        self._server: uvicorn.Server | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="web", daemon=True)
+
+    def start(self) -> None:
+        if self._settings.listen:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it, within two seconds."""
+        self._stop.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(2)
+
+    def _work(self) -> None:
+        told = False
+        while not self._stop.is_set():
+            try:
+                listener = _listener(*listening(self._settings.listen))
+            except OSError as error:
+                if not told:
+                    self._log.error("console_unreachable", listen=self._settings.listen, problem=error.strerror,
+                                    next="free the address, or set another in console.listen")  # fmt: skip
+                told = True
+                self._stop.wait(AGAIN)
+                continue
+            with listener:
+                self._serve(listener)
+
+    def _serve(self, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            self._app, loop="asyncio", http="h11", ws="none", lifespan="off", interface="asgi3",
+            log_config=None, access_log=False, server_header=False, proxy_headers=False,
+            limit_concurrency=AT_ONCE, timeout_keep_alive=5, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        if not self._stop.is_set():
+            self._log.info("console", listen="{}:{}".format(*listener.getsockname()[:2]))
+            self._server.run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(AT_ONCE)
+    except BaseException:
+        found.close()
+        raise
+    return found

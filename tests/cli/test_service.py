@@ -1,0 +1,201 @@
+"""The running service: its schedule over restarts, side by side, signals, the service manager, a second one."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.cli.files import customer, people
+from tests.cli.kit import Office
+from tests.cli.service_kit import Manager, service, soon
+
+
+@pytest.fixture
+def hourly(office: Office) -> Office:
+    """Due at once, then every hour; no console."""
+    office.set(console={"listen": ""}, customers={"acme": {"schedule": "every 1h"}})
+    return office
+
+
+def owe(office: Office, seconds: float) -> None:
+    """Moves the due time that the ledger keeps."""
+    with closing(sqlite3.connect(office.ledger)) as ledger, ledger:
+        ledger.execute("UPDATE agenda SET due = ?", (time.time() + seconds,))
+
+
+def owed(office: Office) -> float:
+    with closing(sqlite3.connect(office.ledger)) as ledger:
+        (row,) = ledger.execute("SELECT due FROM agenda WHERE job = 'run'")
+        return float(row[0]) - time.time()
+
+
+def runs(office: Office) -> int:
+    with closing(sqlite3.connect(office.ledger)) as ledger:
+        return int(next(ledger.execute("SELECT coalesce(max(id), 0) FROM run"))[0])
+
+
+def test_a_restart_neither_forgets_nor_floods(hourly: Office) -> None:
+    with service(hourly) as running:
+        ended = running.wait("run_ended", customer="acme")
+        assert ended["exit_code"] == 0 and ended["people"]["created"] == 5
+        running.stop()
+    assert 3_500 < owed(hourly) < 3_601 and runs(hourly) == 1
+    with service(hourly) as running:
+        time.sleep(1)  # nothing happens: there is nothing to wait for
+        assert not running.said("run_ended")
+        running.stop()
+    owe(hourly, -8 * 3_600)
+    with service(hourly) as running:
+        running.wait("run_ended")
+        running.stop()
+    assert runs(hourly) == 2, "one catch-up run"
+    assert 3_500 < owed(hourly) < 3_601
+
+
+def test_what_was_stopped_is_owed(hourly: Office) -> None:
+    hourly.fault("status", path="users", status=503, retry_after=60)
+    hourly.set(orbix={"attempts": 5})
+    with service(hourly) as running:
+        running.wait("orbix_retry", customer="acme", run=1)
+        assert running.stop() < soon(), "fault 57: a wait ends at once"
+    assert owed(hourly) < 0
+    hourly.calm()
+    with service(hourly) as running:
+        running.wait("run_ended", exit_code=0)
+        running.stop()
+    assert len(hourly.users()) == 5
+
+
+def test_fault_68_two_services(hourly: Office) -> None:
+    with service(hourly) as first:
+        begun = time.monotonic()
+        second = hourly.process("run")
+        assert second.code == 7 and str(first.process.pid) in second.err
+        assert time.monotonic() - begun < soon(4.0), "the start of a process included, beside other tests"
+        first.wait("run_ended")
+        assert hourly.run(code=0)["customers"]["acme"]["outcome"] == "done", "between its runs others may run"
+        first.process.kill()
+        first.process.wait()
+    with service(hourly) as third:
+        third.stop()
+
+
+def test_fault_69_a_single_run_meanwhile_puts_a_turn_off(hourly: Office) -> None:
+    hourly.set(orbix={"timeout": "20s"})
+    held = hourly.fault("hang", seconds=60, path="users", times=1)
+    with hourly.started("run", "--once", "--json"):
+        while not held.hits:
+            time.sleep(0.02)
+        with service(hourly) as running:
+            ended = running.wait("run_ended")
+            assert ended["exit_code"] == 7
+            running.stop()
+        assert owed(hourly) < 31, "it comes back soon, also after a restart"
+
+
+def test_customers_run_side_by_side(hourly: Office) -> None:
+    """One that waits for Orbix, or for its file, stops nobody else."""
+    hourly.write(
+        beta=customer("beta", schedule="every 1h"),
+        gamma=customer("gamma", schedule="every 1h"),
+    )
+    hourly.set(customers={"acme": {"sources": {"hr": {"settle": "60s"}}}})
+    hourly.put(people("ana"), "beta.csv")
+    hourly.put(people("ana", "bruno"), "gamma.csv")
+    with service(hourly) as running:
+        running.wait("run_ended", customer="beta", exit_code=0)
+        running.wait("run_ended", customer="gamma", exit_code=0)
+        assert not running.said("run_ended", customer="acme")
+        assert running.stop() < soon()
+    assert (len(hourly.users("BETA")), len(hourly.users("GAMMA"))) == (1, 2)
+
+
+def test_fault_97_one_broken_customer(hourly: Office) -> None:
+    hourly.write(acme=customer(schedule="every 1h"), beta=customer("beta", schedule="every 1h"))
+    hourly.put_text(b"", "beta.csv")
+    with service(hourly) as running:
+        running.wait("run_ended", customer="acme", exit_code=0)
+        running.wait("run_ended", customer="beta", exit_code=5)
+        running.stop()
+
+
+def test_fault_58_sighup_takes_good_settings_and_keeps_the_old_ones_otherwise(hourly: Office) -> None:
+    with service(hourly) as running:
+        running.wait("run_ended", customer="acme")
+        good = hourly.config.read_text(encoding="utf-8")
+        hourly.config.write_text(good + "\n[orbix]\nnonsense = 1\n", encoding="utf-8")
+        running.send(signal.SIGHUP)
+        assert running.wait("settings_kept")["level"] == "error"
+        hourly.config.write_text(good.replace("ledger.db", "other.db"), encoding="utf-8")
+        hourly.set(ledger={"url": "sqlite:///other.db"})
+        running.send(signal.SIGHUP)
+        assert "restart" in running.wait("settings_kept", 2)["next"]
+        hourly.set(ledger={"url": "sqlite:///ledger.db"})
+        hourly.write(beta=customer("beta", schedule="every 1h"))
+        hourly.put(people("ana"), "beta.csv")
+        running.send(signal.SIGHUP)
+        running.wait("settings_taken")
+        running.wait("run_ended", customer="beta", exit_code=0)
+        assert len(running.said("run_ended", customer="acme")) == 1, "its due time stood"
+        running.stop()
+
+
+def test_sigusr1_runs_now(hourly: Office) -> None:
+    with service(hourly) as running:
+        running.wait("run_ended")
+        hourly.put(people("ana", "bruno", "carlos", "dora", "egon", "flora"))
+        running.send(signal.SIGUSR1)
+        assert running.wait("run_ended", 2)["people"]["created"] == 1
+        running.stop()
+
+
+def test_the_service_manager_is_told(hourly: Office, tmp_path: Path) -> None:
+    manager = Manager(tmp_path / "notify")
+    try:
+        with service(hourly, env={**manager.env, "WATCHDOG_USEC": "1000000"}) as running:
+            manager.until(lambda heard: "READY=1" in heard)
+            manager.until(lambda heard: heard.count("WATCHDOG=1") >= 3)
+            manager.until(lambda heard: any(line.startswith("STATUS=idle; next acme at") for line in heard))
+            heard = len(manager.heard)
+            running.send(signal.SIGHUP)
+            manager.until(lambda heard_: "READY=1" in heard_[heard:])
+            after = manager.heard[heard:]
+            assert after.index("RELOADING=1") < after.index("READY=1")
+            assert any(line.startswith("MONOTONIC_USEC=") for line in after)
+            running.stop()
+            manager.until(lambda heard: "STOPPING=1" in heard)
+    finally:
+        manager.close()
+
+
+def test_blackouts_keep_a_customer_waiting(hourly: Office) -> None:
+    hourly.set(customers={"acme": {"blackouts": ["2020-01-01..2099-12-31"]}})
+    with service(hourly) as running:
+        assert running.wait("scheduled", job="run")["next_run"].startswith("2100-01-01T00:00:00")
+        running.stop()
+    assert hourly.users() == {}
+
+
+@pytest.mark.slow
+def test_many_customers_due_at_once_each_get_their_turn(hourly: Office) -> None:
+    """And the service answers signals meanwhile."""
+    count = 120
+    hourly.write(**{f"c{n}": customer(f"c{n}", schedule="every 1h") for n in range(count)})
+    hourly.settings["customers"].pop("acme")
+    hourly.save()
+    for n in range(count):
+        hourly.put(people(f"p{n}"), f"c{n}.csv")
+    with service(hourly) as running:
+        running.wait("run_ended", 10)
+        assert running.stop() < soon(), "with a hundred of them waiting"
+    done = runs(hourly)
+    assert 10 <= done < count
+    with service(hourly) as running:
+        running.wait("run_ended", count - done, seconds=120)
+        running.stop()
+    assert runs(hourly) <= count + 4, "those that were stopped ran again"
+    assert all(len(hourly.users(f"C{n}")) == 1 for n in range(count))

@@ -1,0 +1,137 @@
+"""The service over a long time, with changes, faults, reloads and restarts: does it grow, and is everything delivered?
+
+    python -m tests.soak SECONDS
+
+Ends 1 when memory grew by more than 1 MiB after warming up, when descriptors leak, or when a change is missing.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+from tests.cli.files import customer, people
+from tests.cli.kit import Office, switches
+from tests.cli.service_kit import Running, open_files, service
+
+from rosterd.sandbox import serve
+
+CUSTOMERS = 5
+LIVES = 2  # the second is the long one, after a restart amid work
+WARM = 0.25  # of a life, until caches are full
+GROWTH = 1 << 20  # bytes
+FAULTS = ({"kind": "status", "status": 503}, {"kind": "reset"}, {"kind": "delay", "seconds": 0.5},
+          {"kind": "status", "status": 429, "retry_after": 1}, {"kind": "odd"}, {"kind": "truncate"})  # fmt: skip
+
+
+def rss(pid: int) -> int:
+    """Resident memory in bytes (proc(5))."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * 4_096
+
+
+def mean(values: list[int]) -> float:
+    return sum(values) / len(values)
+
+
+class Soak:
+    """One office with several customers, and what they should have in the end."""
+
+    def __init__(self, office: Office, dice: random.Random) -> None:
+        self.office, self.dice = office, dice
+        self.wanted: dict[str, set[str]] = {
+            f"c{n}": {f"p{n}-{i}" for i in range(200)} for n in range(CUSTOMERS)
+        }
+        guards = {"guards": {"first_run": "go", "leavers": {"percent": 100}, "creates": {"percent": 100}}}
+        office.set(console={"listen": ""}, daemon={"customers_at_once": 3})
+        office.write(**{name: customer(name, schedule="every 2s", **guards) for name in self.wanted})
+        for name in self.wanted:
+            self.put(name)
+
+    def put(self, name: str) -> None:
+        self.office.put(people(*sorted(self.wanted[name])), f"{name}.csv")
+
+    def change(self, number: int) -> None:
+        """Somebody new in one customer."""
+        name = self.dice.choice(sorted(self.wanted))
+        self.wanted[name].add(f"new{number}")
+        self.put(name)
+
+    def live(self, running: Running, seconds: float) -> tuple[list[int], list[int]]:
+        """Memory and descriptors, once a second, after warming up."""
+        begun, memory, files, number = time.monotonic(), list[int](), list[int](), 0
+        while (passed := time.monotonic() - begun) < seconds:
+            number += 1
+            self.change(int(begun) * 10_000 + number)
+            if number % 7 == 0:
+                fault = dict(self.dice.choice(FAULTS))
+                self.office.fault(str(fault.pop("kind")), path="users", times=2, **fault)
+            if number % 29 == 0:
+                running.send(signal.SIGHUP)
+            if number % 31 == 0:
+                running.send(signal.SIGUSR1)
+            if passed > seconds * WARM:
+                memory.append(rss(running.process.pid))
+                files.append(open_files(running.process.pid))
+            del running.lines[:-200]
+            time.sleep(1)
+        return memory, files
+
+    def false(self) -> list[str]:
+        """People whom the ledger calls acknowledged although Orbix does not have them: that must never be."""
+        with closing(sqlite3.connect(self.office.ledger)) as ledger:
+            rows = list(ledger.execute("SELECT b.client, p.domain || '//' || p.logon FROM person p JOIN binding b"
+                                       " ON b.id = p.binding WHERE p.state = 'active'"))  # fmt: skip
+        has = {client: set(self.office.users(client)) for client in {client for client, _ in rows}}
+        return [
+            f"acknowledged but not there: {who} of {client}" for client, who in rows if who not in has[client]
+        ]
+
+    def missing(self) -> dict[str, int]:
+        """How many of a customer's people Orbix does not have."""
+        shown = {
+            name: {one.partition("//")[2] for one in self.office.users(name.upper())} for name in self.wanted
+        }
+        return {
+            name: len(wanted - shown[name]) for name, wanted in self.wanted.items() if wanted - shown[name]
+        }
+
+
+def soak(seconds: float) -> int:
+    """Runs it and says what it found."""
+    problems = []
+    with tempfile.TemporaryDirectory() as folder, serve(switches=switches()) as server:
+        one = Soak(Office(Path(folder), server), random.Random(1))
+        for life in range(LIVES):
+            with service(one.office) as running:
+                memory, files = one.live(running, seconds * (0.1 if life == 0 else 0.9))
+                took = running.stop()
+            with server.world.lock:
+                server.world.requests.clear()
+            print(f"life {life + 1}: memory {memory[0] / 2**20:.1f} -> {memory[-1] / 2**20:.1f} MiB,"
+                  f" descriptors {files[0]} -> {files[-1]}, stopped in {took:.2f} s")  # fmt: skip
+        tenth = max(1, len(memory) // 10)
+        grown = mean(memory[-tenth:]) - mean(memory[:tenth])
+        print(f"grown by {grown / 2**20:+.2f} MiB over {len(memory)} s")
+        problems += [f"memory grew by {grown / 2**20:.2f} MiB"] if grown > GROWTH else []
+        leak = min(files[-tenth:]) - min(files[:tenth])
+        problems += [f"{leak} descriptors leaked"] if leak > 2 else []
+        one.office.calm()
+        for _ in range(3):  # on a busy machine a request may outlast its time; that is no loss
+            last = one.office.do("run", "--once", "--json")
+            if last.code == 0:
+                break
+            print(f"a last run ended {last.code}")
+        problems += one.false()
+        problems += [f"{count} changes of {name} are missing" for name, count in one.missing().items()]
+    print("\n".join(problems) or "nothing wrong")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(soak(float(sys.argv[1]) if len(sys.argv) > 1 else 1_800.0))
