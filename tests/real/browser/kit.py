@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Dialog, Page
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from rosterd.core.access import AccessReport
 from rosterd.reports import html
@@ -24,6 +24,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE = 30_000  # milliseconds, for a busy machine; what must be quick is measured on its own
+expect.set_options(timeout=PATIENCE)
 
 _WATCH = """
 window.violations = [];
