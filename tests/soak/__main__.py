@@ -92,14 +92,27 @@ class Soak:
             f"acknowledged but not there: {who} of {client}" for client, who in rows if who not in has[client]
         ]
 
-    def missing(self) -> dict[str, int]:
-        """How many of a customer's people Orbix does not have."""
-        shown = {
-            name: {one.partition("//")[2] for one in self.office.users(name.upper())} for name in self.wanted
-        }
-        return {
-            name: len(wanted - shown[name]) for name, wanted in self.wanted.items() if wanted - shown[name]
-        }
+    def missing(self) -> list[str]:
+        """People whom Orbix does not have, each with what the ledger and the file know of them."""
+        found = []
+        for name, wanted in self.wanted.items():
+            has = {one.partition("//")[2] for one in self.office.users(name.upper())}
+            found += [f"missing: {who} of {name}: {self.known(name, who)}" for who in sorted(wanted - has)]
+        return found
+
+    def known(self, name: str, who: str) -> str:
+        """What is known of somebody, for whoever must find out why they are missing."""
+        listed = f"{who}," in (self.office.directory / f"{name}.csv").read_text(encoding="utf-8")
+        with closing(sqlite3.connect(self.office.ledger)) as ledger:
+            rows = list(ledger.execute(
+                "SELECT p.state, p.run, q.bucket, q.reason FROM binding b"
+                " LEFT JOIN person p ON p.binding = b.id AND p.logon = ?2"
+                " LEFT JOIN problem q ON q.binding = b.id AND q.key = p.key WHERE b.client = ?1",
+                (name.upper(), who)))  # fmt: skip
+            last = list(ledger.execute(
+                "SELECT r.id, r.exit_code, r.reason FROM run r JOIN binding b ON b.id = r.binding"
+                " WHERE b.client = ? ORDER BY r.id DESC LIMIT 3", (name.upper(),)))  # fmt: skip
+        return f"in the file: {listed}; in the ledger: {rows}; the last runs: {last}"
 
 
 def soak(seconds: float) -> int:
@@ -126,9 +139,9 @@ def soak(seconds: float) -> int:
             last = one.office.do("run", "--once", "--json")
             if last.code == 0:
                 break
-            print(f"a last run ended {last.code}")
-        problems += one.false()
-        problems += [f"{count} changes of {name} are missing" for name, count in one.missing().items()]
+            print(f"a last run ended {last.code}: {last.said}")
+        problems += [f"no last run ended well, but {last.code}"] if last.code else []
+        problems += one.false() + one.missing()
     print("\n".join(problems) or "nothing wrong")
     return 1 if problems else 0
 

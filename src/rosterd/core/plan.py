@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rosterd.core.people import ACTIVE, ASIDE, DOUBT, LEFT, OUT, TRIED
@@ -121,7 +121,7 @@ class Tally:
         self.refused += count
 
     def document(self) -> dict[str, int]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass
