@@ -85,7 +85,7 @@ class Soak:
     def false(self) -> list[str]:
         """People whom the ledger calls acknowledged although Orbix does not have them: that must never be."""
         with closing(sqlite3.connect(self.office.ledger)) as ledger:
-            rows = list(ledger.execute("SELECT b.client, p.domain || '//' || p.logon FROM person p JOIN binding b"
+            rows = list(ledger.execute("SELECT b.client, lower(p.domain || '//' || p.logon) FROM person p JOIN binding b"
                                        " ON b.id = p.binding WHERE p.state = 'active'"))  # fmt: skip
         has = {client: set(self.office.users(client)) for client in {client for client, _ in rows}}
         return [
@@ -142,7 +142,7 @@ def soak(seconds: float) -> int:
             print(f"a last run ended {last.code}: {last.said}")
         problems += [f"no last run ended well, but {last.code}"] if last.code else []
         problems += one.false() + one.missing()
-    print("\n".join(problems) or "nothing wrong")
+    print("\n".join(problems[:20]) or "nothing wrong")
     return 1 if problems else 0
 
 
