@@ -85,8 +85,8 @@ class Soak:
     def false(self) -> list[str]:
         """People whom the ledger calls acknowledged although Orbix does not have them: that must never be."""
         with closing(sqlite3.connect(self.office.ledger)) as ledger:
-            rows = list(ledger.execute("SELECT b.client, lower(p.domain || '//' || p.logon) FROM person p JOIN binding b"
-                                       " ON b.id = p.binding WHERE p.state = 'active'"))  # fmt: skip
+            rows = list(ledger.execute("SELECT b.client, lower(p.domain || '//' || p.logon) FROM person p"
+                                       " JOIN binding b ON b.id = p.binding WHERE p.state = 'active'"))  # fmt: skip
         has = {client: set(self.office.users(client)) for client in {client for client, _ in rows}}
         return [
             f"acknowledged but not there: {who} of {client}" for client, who in rows if who not in has[client]

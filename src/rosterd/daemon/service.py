@@ -61,7 +61,7 @@ class Service:
     def __init__(
         self, settings: Settings, customers: Sequence[str], ledger: SqliteLedger, log: Any, again: Callable[[], Loaded]
     ) -> None:  # fmt: skip
-        self._customers, self._log, self._again = tuple(customers), log, again
+        self._customers, self._log, self._again, self._untidy = tuple(customers), log, again, False
         self.stop, self.clock, self.board = threading.Event(), Clock(), Board()
         self.systemd = Systemd(os.environ)
         self.metrics = Metrics()
@@ -113,6 +113,7 @@ class Service:
             self.web.start()
             for entry, at in self._upcoming()[:20]:
                 self._log.info("scheduled", customer=entry.customer, job=entry.kind, next_run=iso(at))
+            _tidy_for_good()
             self.systemd.say(READY)
             self._log.info("serving", customers=len(self.customers()), pid=os.getpid())
             self._wait()
@@ -147,6 +148,9 @@ class Service:
             )
             self.systemd.status(self._status())
             self.systemd.alive()
+            if self._untidy:  # once for all turns since; they themselves run nearly without: see cli.main
+                self._untidy = False
+                gc.collect()
 
     def reload(self) -> None:
         """Takes new settings; keeps the old ones, and says so, when the new ones are wrong."""
@@ -175,6 +179,7 @@ class Service:
                 self._log.warning("settings_later", setting=what, next="counts from the next start on")
             self.overview.changed()
             self._log.info("settings_taken", customers=len(settings.customers))
+            _tidy_for_good()
         self.systemd.say(READY)
 
     def run_now(self, customer: str | None) -> bool:
@@ -220,7 +225,7 @@ class Service:
         )
 
     def _told(self, turned: Turned) -> None:
-        gc.collect()  # a turn itself runs nearly without: see cli.main
+        self._untidy = True
         part = turned.document
         tell = self._log.info if turned.exit_code in (0, 3) else self._log.error
         tell(
@@ -269,6 +274,13 @@ class Service:
         more = f" and {len(going) - 3} more" if len(going) > 3 else ""
         following = f"; next {soon[0][0].customer or soon[0][0].kind} at {iso(soon[0][1])}" if soon else ""
         return f"{now}{more}{following}"
+
+
+def _tidy_for_good() -> None:
+    """What lives now, modules and settings above all, lives as long as they: it is not looked through again."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _is_run(entry: Entry, customer: str | None) -> bool:

@@ -96,7 +96,9 @@ def say_json(document: object) -> None:
     """One JSON document, on stdout."""
     with saying() as stdout:
         indent = 2 if stdout.isatty() else None
-        stdout.write(json.dumps(document, ensure_ascii=False, indent=indent) + "\n")  # dump is slow: piece by piece
+        stdout.write(
+            json.dumps(document, ensure_ascii=False, indent=indent) + "\n"
+        )  # dump is slow: piece by piece
 
 
 @contextmanager
