@@ -152,4 +152,5 @@ def test_people_logged_as_lines_are_the_changes_they_stand_for() -> None:
     first = next(iter(short))[0][0]
     assert first == Change("create", "person", "ndd\0zoë\ud800".encode("utf-8", "surrogatepass"), "NDD//Zoë\ud800",
                            None, ("NDD", "Zoë\ud800", "", "z@example.com"), ("hr", "7", "CN=Zoë"))  # fmt: skip
-    short.close(), long.close()
+    short.close()
+    long.close()
