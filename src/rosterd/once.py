@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rosterd import assemble
+from rosterd.comeback import pause_left
 from rosterd.core.guard import Verdict
 from rosterd.core.plan import KINDS, Tally
 from rosterd.document import NAMES, run_document
@@ -121,7 +122,7 @@ def opened(
 def run_one(job: Job, ledger: SqliteLedger, doors: Doors, stop: Halt, wish: Wish, log: Any) -> Outcome:
     """One customer's run with what was opened for it; its outcome is told to whoever shows the run."""
     tools = Tools(
-        ledger, lambda client: doors.orbix.target(client, stop), stop, wish.clock,
+        ledger, lambda client: doors.orbix.target(client, stop, pause_left(ledger, wish.clock())), stop, wish.clock,
         lambda what, count: wish.progress(job.name, what, count), wish.dry, tuple(wish.only), wish.confirm, wish.show,
         doors.elsewhere, doors.reports, wish.access,
     )  # fmt: skip

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
-from rosterd.ledger.desk import Desk
+from rosterd.ledger.waits import Waits
 
 TABLES = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
 
 
-class Notes(Desk):
+class Notes(Waits):
     """Local notes of a run."""
 
     def touch(self, binding: int, rows: Iterable[tuple[str, bytes, str, str, str]]) -> None:
