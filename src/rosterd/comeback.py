@@ -13,10 +13,7 @@ from rosterd.errors import RosterdError, SourceError
 from rosterd.ledger.waits import Wait
 from rosterd.patience import ComeBack
 
-FIRST, LONGEST = (
-    600.0,
-    6 * 3_600.0,
-)  # seconds between tries of a refused password, from the third refusal on, doubled each time
+FIRST, LONGEST = 600.0, 6 * 3_600.0  # seconds between tries of a refused password; see `pause_after`
 TARGET = "orbix"
 
 
@@ -42,7 +39,8 @@ def asked(ledger: Any, what: str, changed: float, now: float, ask: Callable[[], 
     if wait is not None and changed <= wait.since and (left := wait.left(now)):
         at = datetime.fromtimestamp(now + left, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         raise SourceError(
-            f"not asked, as it refused our credentials {wait.times} times in a row: next try at {at}", where=what.rpartition(":")[2],
+            f"not asked, as it refused our credentials {wait.times} times in a row: next try at {at}",
+            where=what.rpartition(":")[2],
             hint="correct the password: changed settings and secret files are tried at once, as by `rosterd check`",
         )  # fmt: skip
     try:

@@ -205,5 +205,6 @@ def _document(outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = F
         listed,
         sources=dict(outcome.sources),
         whole=whole,
+        **({"stopped": True} if outcome.stopped else {}),
         **({"reports": outcome.elsewhere.files} if outcome.elsewhere.files else {}),
     )

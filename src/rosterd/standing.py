@@ -55,6 +55,8 @@ def customer_status(
         code, state = (4, "held") if waiting else (PENDING, "approved, waits for the next run")
     elif last.exit_code:
         code, state = last.exit_code, {3: "new problems"}.get(last.exit_code, "failing")
+    elif last.document.get("stopped"):
+        code, state = PENDING, "stopped, the next run goes on"
     elif not last.document.get("whole", True):
         code, state = PENDING, "only a part was run"
     elif standing.get("doubt", 0) + standing.get("tried", 0):

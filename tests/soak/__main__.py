@@ -16,7 +16,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.cli.files import customer, people
+from tests.cli.files import customer
 from tests.cli.kit import Office, switches
 from tests.cli.service_kit import Running, open_files, service
 
@@ -44,22 +44,32 @@ class Soak:
 
     def __init__(self, office: Office, dice: random.Random) -> None:
         self.office, self.dice = office, dice
-        self.wanted: dict[str, set[str]] = {
-            f"c{n}": {f"p{n}-{i}" for i in range(200)} for n in range(CUSTOMERS)
+        self.wanted: dict[str, dict[str, str]] = {  # customer -> logon -> name
+            f"c{n}": {f"p{n}-{i}": f"Somebody {i}" for i in range(200)} for n in range(CUSTOMERS)
         }
-        guards = {"guards": {"first_run": "go", "leavers": {"percent": 100}, "creates": {"percent": 100}}}
+        guards = {
+            "guards": {
+                "first_run": "go",
+                "leavers": {"percent": 100},
+                "creates": {"percent": 100},
+                "updates": {"percent": 100},
+            }
+        }
         office.set(console={"listen": ""}, daemon={"customers_at_once": 3})
         office.write(**{name: customer(name, schedule="every 2s", **guards) for name in self.wanted})
         for name in self.wanted:
             self.put(name)
 
     def put(self, name: str) -> None:
-        self.office.put(people(*sorted(self.wanted[name])), f"{name}.csv")
+        rows = [(logon, shown, f"{logon}@example.com") for logon, shown in sorted(self.wanted[name].items())]
+        self.office.put(rows, f"{name}.csv")
 
     def change(self, number: int) -> None:
-        """Somebody new in one customer."""
+        """Somebody of one customer gets another name; now and then somebody is new, but data must not grow much."""
         name = self.dice.choice(sorted(self.wanted))
-        self.wanted[name].add(f"new{number}")
+        people = self.wanted[name]
+        who = self.dice.choice(sorted(people)) if self.dice.random() < 0.97 else f"new{number}"
+        people[who] = f"Somebody {number}"
         self.put(name)
 
     def live(self, running: Running, seconds: float) -> tuple[list[int], list[int]]:
@@ -93,11 +103,14 @@ class Soak:
         ]
 
     def missing(self) -> list[str]:
-        """People whom Orbix does not have, each with what the ledger and the file know of them."""
+        """People whom Orbix does not have as they are, each with what the ledger and the file know of them."""
         found = []
         for name, wanted in self.wanted.items():
-            has = {one.partition("//")[2] for one in self.office.users(name.upper())}
-            found += [f"missing: {who} of {name}: {self.known(name, who)}" for who in sorted(wanted - has)]
+            users = self.office.users(name.upper())
+            lacking = [
+                who for who, shown in wanted.items() if users.get(f"ndd//{who}", {}).get("Name") != shown
+            ]
+            found += [f"missing: {who} of {name}: {self.known(name, who)}" for who in sorted(lacking)]
         return found
 
     def known(self, name: str, who: str) -> str:

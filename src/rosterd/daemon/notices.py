@@ -5,7 +5,7 @@ Pure: time comes in as a parameter, in seconds since 1970. Nothing here names a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,11 +43,15 @@ class Notice(NamedTuple):
 
 @dataclass
 class Trouble:
-    """What is known of a customer's trouble: which kind, how often in a row, and when it was last told."""
+    """What is known of a customer's trouble: which kind, how often in a row, and when it was last told.
+
+    before: an earlier process has told it, or would have.
+    """
 
     event: Event
     times: int = 0
     told: float | None = None
+    before: bool = False
 
 
 @dataclass
@@ -59,6 +63,17 @@ class Judgement:
     _silent: dict[str, float] = field(default_factory=dict)
     _findings: dict[tuple[str, str], float] = field(default_factory=dict)
 
+    def remember(self, customer: str, codes: Sequence[int]) -> None:
+        """How the last runs before this process ended, the newest first: what was in trouble may recover.
+
+        It is told again when it goes on: whether somebody was told before is not known.
+        """
+        event = _event(codes[0]) if codes and codes[0] != 7 else None
+        if event is not None:
+            times = next((n for n, code in enumerate(codes) if _event(code) != event), len(codes))
+            enough = event != "failure" or times >= self.settings.patience
+            self._troubles[customer] = Trouble(event, times, before=enough)
+
     def turn(self, customer: str, code: int, reason: str | None, now: float) -> Iterator[Notice]:
         """How a customer's run ended, by its exit code. A run that met another (7) says nothing."""
         event = _event(code)
@@ -68,11 +83,11 @@ class Judgement:
         if event is None:
             self._troubles.pop(customer, None)
             silent = self._silent.pop(customer, None)
-            if (known is not None and known.told is not None) or silent is not None:
+            if (known is not None and (known.before or known.told is not None)) or silent is not None:
                 yield from self._wanted(Notice("recovery", customer, "", "", now))
             return
         if known is None or known.event != event:
-            known = self._troubles[customer] = Trouble(event, told=None)
+            known = self._troubles[customer] = Trouble(event, before=known is not None and known.before)
         known.times += 1
         due = known.told is None or now - known.told >= self.settings.repeat
         if due and (event != "failure" or known.times >= self.settings.patience):

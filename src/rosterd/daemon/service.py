@@ -107,6 +107,10 @@ class Service:
         self.timetable.prepare(agenda.entries(self.settings, self._customers), self.agenda.owed())
         try:
             self._note_all()
+            for name in self.customers():
+                most = self.settings.notify.patience
+                codes = self.agenda.last_codes(self.settings.customers[name].client, most)
+                self.notifier.judgement.remember(name, codes)
             self.timetable.start()
             self.overview.start()
             self.notifier.start()
