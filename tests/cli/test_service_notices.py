@@ -349,6 +349,11 @@ def until(running: Running, holds: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+# apprise loads all its ways, one of which looks for a module that Python is about to drop
+OLD = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+@OLD
 def test_apprise_reaches_what_mail_and_webhooks_do_not() -> None:
     """Its own way to post JSON, to a receiver of ours; a library that cannot deliver is a failure that is told."""
     with Receiver() as receiver:
@@ -363,6 +368,7 @@ def test_apprise_reaches_what_mail_and_webhooks_do_not() -> None:
     assert "canary" not in f"{error.value}{error.value.hint}"
 
 
+@OLD
 def test_apprise_refuses_an_address_that_it_does_not_know() -> None:
     with pytest.raises(SettingsError, match="does not know") as error:
         ways(settings_of("no-such-service://canary"), threading.Event())
