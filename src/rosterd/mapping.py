@@ -43,9 +43,8 @@ from rosterd.core.people import (
 from rosterd.people_rules import PeoplePlan
 from rosterd.templates import Template, TemplateError, condition, getter, quick_column
 
-Table: TypeAlias = tuple[
-    Sequence[Sequence[Cell]], Sequence[Sequence[Cell]]
-]  # the same cells by row and by column
+# the same cells by row and by column
+Table: TypeAlias = tuple[Sequence[Sequence[Cell]], Sequence[Sequence[Cell]]]
 
 
 class PeopleMapper:
