@@ -32,7 +32,7 @@ from rosterd.core.people import NUL, fold
 from rosterd.core.plan import PERSON
 from rosterd.roster import Sorter, merged
 
-TREND = 60  # reports whose counts are shown
+TREND = 60  # reports whose counts are shown, this one among them
 T = TypeVar("T")
 
 
@@ -92,7 +92,7 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
         findings=found,
         leavers=[_leaver(one) for one in ledger.leavers(binding)],
         counts=counts,
-        trend=_trend(ledger, binding),
+        trend=[*_trend(ledger, binding), _point(now, counts)],
     )
 
 
@@ -186,10 +186,9 @@ def _leaver(one: Any) -> LeaverRow:
 
 def _trend(ledger: Any, binding: int) -> list[TrendPoint]:
     """The counts of earlier reports, the oldest first."""
-    return [
-        TrendPoint(
-            iso(at), counts.get("people", 0), counts.get("grants", 0), counts.get(STRANGER, 0),
-            counts.get(LEFT_VERDICT, 0), counts.get("findings", 0),
-        )
-        for at, counts in ledger.reports(binding, TREND)
-    ]  # fmt: skip
+    return [_point(at, counts) for at, counts in ledger.reports(binding, TREND - 1)]
+
+
+def _point(at: float, counts: Mapping[str, int]) -> TrendPoint:
+    names = ("people", "grants", STRANGER, LEFT_VERDICT, "findings")
+    return TrendPoint(iso(at), *(counts.get(name, 0) for name in names))
