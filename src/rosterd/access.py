@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from rosterd.changes import difference
@@ -97,12 +98,15 @@ def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Fou
     if last is not None and last[1] == digest and reports.there(about.customer):
         return found
     new = difference(ledger, about.binding, report)
-    changes = last[2] if last is not None and last[1] == digest else new.changes
-    found.files, found.problems = reports.write(replace(report, changes=changes))
-    if not found.problems:
-        known = {key for what, key, _, _ in new.said if what == "finding"}
-        found.high = [one for one in report.findings if one.severity == "high" and one.id in known]
-        ledger.note_report(about.binding, now, digest, report.counts, changes, new.said, new.dropped)
+    try:
+        changes = last[2] if last is not None and last[1] == digest else new.changes
+        found.files, found.problems = reports.write(replace(report, changes=changes))
+        if not found.problems:
+            found.high = [one for one in report.findings if one.severity == "high" and one.id in new.findings]
+            said, dropped = (chain.from_iterable(pile.pages()) for pile in (new.said, new.dropped))
+            ledger.note_report(about.binding, now, digest, report.counts, changes, said, dropped)
+    finally:
+        new.close()
     return found
 
 

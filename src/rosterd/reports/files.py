@@ -65,8 +65,7 @@ def write(directory: Path, report: AccessReport, writers: Mapping[str, Writer]) 
     What cannot be rendered or written leaves the other formats as they are, and its own last file where it was.
     Raises Stopped only.
     """
-    problems: list[RosterdError] = []
-    written: list[str] = []
+    problems, written = list[RosterdError](), list[str]()
     try:
         stamp = _stamp(report.made)
         with ExitStack() as stack:
@@ -127,8 +126,7 @@ def prune(
     """
     limit = now - keep_days * 86_400
     oldest = datetime.fromtimestamp(limit, UTC).strftime(_STAMP)
-    removed: list[str] = []
-    problems: list[RosterdError] = []
+    removed, problems = list[str](), list[RosterdError]()
     for customer in _customers(directory, problems):
         where = directory / customer
         with _telling(where, problems), _opened(where) as own:
@@ -157,7 +155,7 @@ def _remove(where: Path, names: list[str], own: int, gone: list[str], problems: 
 
 
 def _changed(name: str, parent: int) -> float:
-    """When a file was last written, in seconds since 1970; now and ever for one that is not there."""
+    """When a file was last written, in seconds since 1970; never too old when it is not there."""
     with suppress(OSError):
         return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime
     return float("inf")
