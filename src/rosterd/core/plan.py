@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring as _quoted
 from typing import NamedTuple
 
-from rosterd.core.people import ACTIVE, ASIDE, DOUBT, LEFT, OUT, TRIED
+from rosterd.core.people import ACTIVE, ASIDE, DOUBT, LEFT, OUT, TRIED, US
 
 CREATE, UPDATE, GONE = "create", "update", "gone"
 PERSON, GROUP, SEAT, REGISTRATION = "person", "group", "seat", "registration"
@@ -22,6 +23,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_new = tuple.__new__  # a million changes are made by it: the name of a NamedTuple costs a call more
 
 
 class Change(NamedTuple):
@@ -59,10 +61,25 @@ class Change(NamedTuple):
         }
 
 
+def created_of(line: str) -> Change:
+    """The creation of a person whom nobody knew yet, from the line that describes them (see core.people)."""
+    key, domain, logon, name, email, source, identity, dn, _state = line.split(US)
+    after, provenance = (domain, logon, name, email), (source, identity, dn)
+    spelt = key.encode("utf-8", "surrogatepass")
+    return _new(Change, (CREATE, PERSON, spelt, f"{domain}//{logon}", None, after, provenance))
+
+
 def _fields(kind: str, values: tuple[str, ...] | None) -> dict[str, str] | None:
     if values is None:
         return None
     return {name: value for name, value in zip(FIELDS[kind], values, strict=True) if value}
+
+
+def _created(line: str) -> str:
+    """The canonical text of the change that a line is, as `Change.text` has it."""
+    _key, domain, logon, name, email, _rest = line.split(US, 5)
+    shown, known = _quoted(f"{domain}//{logon}"), f"{_quoted(domain)},{_quoted(logon)}"
+    return f'["create","person",{shown},null,[{known},{_quoted(name)},{_quoted(email)}]]'
 
 
 class Digest:
@@ -75,6 +92,11 @@ class Digest:
         if changes:
             rows = _encode([(c.op, c.kind, c.shown, c.before, c.after) for c in changes])
             self._hash.update(rows[1:-1].encode("utf-8", "surrogatepass") + b",")
+
+    def feed_created(self, lines: Sequence[str]) -> None:
+        """As `feed` with the changes that these lines are, in half its time."""
+        if lines:
+            self._hash.update((",".join(map(_created, lines)) + ",").encode("utf-8", "surrogatepass"))
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
