@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import signal
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -20,15 +17,15 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 from pydantic import ValidationError
 from tests.cli.files import people
-from tests.cli.kit import PATIENCE, SECRET, Office
-from tests.cli.service_kit import Running, free_port, service
+from tests.cli.kit import SECRET, Office
+from tests.cli.service_kit import Receiver, free_port, service
 from tests.real.ldap import certificates
 
 from rosterd.daemon.forms import MOST, json_form, slack_form, subject, teams_form, text
-from rosterd.daemon.notices import Judgement, Notice
+from rosterd.daemon.notices import Judgement, Notice, Part
 from rosterd.daemon.notify_settings import MailSettings, NotifySettings, WebhookSettings
-from rosterd.daemon.ways import Refused, send_mail, ways, webhook
-from rosterd.errors import SettingsError, TargetError
+from rosterd.daemon.ways import Refused, send_mail, webhook
+from rosterd.errors import TargetError
 
 DAY = 86_400.0
 HOLD = Notice("hold", "acme", "leavers: 3 of 5 <all>", "rosterd approve", 1_700_000_000.0)
@@ -85,37 +82,35 @@ def test_silence_is_told_once_and_ended_by_a_good_run() -> None:
     assert list(judgement.look(quiet, DAY, 1_500.0 + DAY)) == [], "not before it has served so long itself"
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
-    [
-        ((), (0,), []),
-        ((0, 5, 5), (0,), []),
-        ((5,), (0,), []),
-        ((5,), (6, 0), ["failure", "recovery"]),
-        ((5, 8), (0,), ["recovery"]),
-        ((4,), (3,), ["recovery"]),
-        ((4,), (4, 0), ["hold", "recovery"]),
-        ((9,), (5, 0), ["recovery"]),
-        ((7, 4), (0,), []),
-    ],
-)
-def test_what_an_earlier_process_has_told_may_recover(
-    before: tuple[int, ...], after: tuple[int, ...], told: list[str]
-) -> None:
-    """`before`: how its last runs ended, the newest first."""
-    judgement = judge()
-    judgement.remember("acme", before)
-    assert events(judgement, *after) == told
-
-
 def test_only_what_was_asked_for_is_told() -> None:
     assert events(judge(events=("failure",)), 4, 9, 5, 5, 0) == ["failure"]
 
 
-def test_a_finding_is_told_once() -> None:
+def test_new_findings_are_told_once_in_numbers_and_without_a_name() -> None:
     judgement = judge()
-    assert len(list(judgement.finding("acme", "a stranger has access", "look", 0.0))) == 1
-    assert not list(judgement.finding("acme", "a stranger has access", "look", 900.0))
+    first = [("f1", "access-left"), ("f2", "access-left"), ("f3", "owner-left")]
+    (notice,) = judgement.findings("acme", first, 0.0)
+    assert (
+        notice.reason == "2 × access of somebody who has left; 1 × an application whose only owner has gone"
+    )
+    assert (notice.severity, notice.step) == ("high", "rosterd report --customer acme")
+    assert not list(judgement.findings("acme", first, 900.0))
+    (notice,) = judgement.findings("acme", [*first, ("f4", "stranger")], 1_800.0)
+    assert notice.reason == "1 × management by a stranger"
+    assert not list(judgement.findings("acme", [], 1_800.0))
+    assert len(list(judgement.findings("acme", first, DAY + 1))) == 1, "it stands a day later"
+
+
+def test_runs_that_do_not_read_access_say_nothing_about_a_sign_in() -> None:
+    judgement = judge()
+    ended: list[tuple[int, Part]] = [
+        (0, "delivery"), (9, "access"), (0, "delivery"), (9, "access"), (4, "delivery"), (0, "access"), (0, "delivery"),
+    ]  # fmt: skip
+    told = [
+        [notice.event for notice in judgement.turn("acme", code, "why", at * 900.0, part)]
+        for at, (code, part) in enumerate(ended)
+    ]
+    assert told == [[], ["sign_in"], [], [], ["hold"], [], ["recovery"]]
 
 
 # How it looks
@@ -235,42 +230,6 @@ def test_mail_settings_that_are_not_safe(more: dict[str, Any]) -> None:
         MailSettings.model_validate(given)
 
 
-class Receiver:
-    """An HTTP server that keeps what is posted to it and answers with the statuses it was given, then 200."""
-
-    def __init__(self, *statuses: int) -> None:
-        self.posted: list[tuple[str, Any]] = []
-        answers = list(statuses)
-        posted = self.posted
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                posted.append((self.path, json.loads(body)))
-                self.send_response(answers.pop(0) if answers else 200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-
-    def __enter__(self) -> Receiver:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/hooks/T0/canary?sig=Kanary%2B1"
-
-
 @pytest.mark.parametrize("form", ["json", "slack", "teams"])
 def test_a_webhook_arrives(form: str) -> None:
     with Receiver() as receiver:
@@ -315,65 +274,3 @@ def test_the_service_tells(office: Office, tmp_path: Path) -> None:
         (_, first), (_, second) = receiver.posted
         assert first == second and second["notices"][0]["event"] == "hold"
         assert not [line for line in running.lines if "canary" in str(line) or SECRET in str(line)]
-
-
-@pytest.mark.slow
-def test_a_recovery_is_told_after_a_restart(office: Office) -> None:
-    """A file that cannot be read, twice; then another process reads it."""
-    with Receiver() as receiver:
-        office.set(console={"listen": ""}, customers={"acme": {"schedule": "every 1h"}},
-                   notify={"webhooks": {"chat": {"url": receiver.url}}})  # fmt: skip
-        office.put_text(b"")
-        for _ in range(2):
-            office.one(code=5)
-        with service(office) as running:
-            running.wait("run_ended", exit_code=5)
-            until(running, lambda: told(receiver) == ["failure"])
-            running.stop()
-        office.put(people("ana"))
-        with service(office) as running:
-            running.send(signal.SIGUSR1)
-            running.wait("run_ended", exit_code=0)
-            until(running, lambda: told(receiver) == ["failure", "recovery"])
-            running.stop()
-
-
-def told(receiver: Receiver) -> list[str]:
-    return [notice["event"] for _, body in receiver.posted for notice in body["notices"]]
-
-
-def until(running: Running, holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert running.process.poll() is None and time.monotonic() < deadline, running.lines[-20:]
-        time.sleep(0.05)
-
-
-# apprise loads all its ways, one of which looks for a module that Python is about to drop
-OLD = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
-
-@OLD
-def test_apprise_reaches_what_mail_and_webhooks_do_not() -> None:
-    """Its own way to post JSON, to a receiver of ours; a library that cannot deliver is a failure that is told."""
-    with Receiver() as receiver:
-        address = f"json://{receiver.url.removeprefix('http://')}"
-        (name, send), *others = ways(settings_of(address), threading.Event()).items()
-        send([HOLD], 0)
-        assert name == "apprise" and not others
-        ((path, body),) = receiver.posted
-        assert path.startswith("/hooks/T0/canary") and "rosterd approve" in body["message"]
-    with pytest.raises(TargetError, match="apprise could not deliver") as error:
-        send([HOLD], 0)
-    assert "canary" not in f"{error.value}{error.value.hint}"
-
-
-@OLD
-def test_apprise_refuses_an_address_that_it_does_not_know() -> None:
-    with pytest.raises(SettingsError, match="does not know") as error:
-        ways(settings_of("no-such-service://canary"), threading.Event())
-    assert "canary" not in f"{error.value}{error.value.hint}"
-
-
-def settings_of(address: str) -> NotifySettings:
-    return NotifySettings.model_validate({"apprise": {"other": {"url": address}}})

@@ -18,6 +18,7 @@ from rosterd.daemon import agenda
 from rosterd.daemon.api import State
 from rosterd.daemon.board import Board
 from rosterd.daemon.clock import Clock
+from rosterd.daemon.memory import settle
 from rosterd.daemon.metrics import Metrics
 from rosterd.daemon.notifier import Notifier
 from rosterd.daemon.overview import Overview
@@ -25,7 +26,7 @@ from rosterd.daemon.schedule import Entry, Timetable
 from rosterd.daemon.systemd import READY, STOPPING, Systemd
 from rosterd.daemon.turns import Generation, Turned, Turns
 from rosterd.daemon.web import Web
-from rosterd.errors import RosterdError, SettingsError
+from rosterd.errors import CredentialsError, RosterdError, SettingsError
 from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.settings import Loaded, Settings
@@ -117,7 +118,7 @@ class Service:
             self.web.start()
             for entry, at in self._upcoming()[:20]:
                 self._log.info("scheduled", customer=entry.customer, job=entry.kind, next_run=iso(at))
-            _tidy_for_good()
+            settle()
             self.systemd.say(READY)
             self._log.info("serving", customers=len(self.customers()), pid=os.getpid())
             self._wait()
@@ -183,7 +184,7 @@ class Service:
                 self._log.warning("settings_later", setting=what, next="counts from the next start on")
             self.overview.changed()
             self._log.info("settings_taken", customers=len(settings.customers))
-            _tidy_for_good()
+            settle()
         self.systemd.say(READY)
 
     def run_now(self, customer: str | None) -> bool:
@@ -209,8 +210,12 @@ class Service:
                 ledger.close()
             self._log.info("pruned", rows=gone)
             with self.turns.generation.used() as now:
-                for problem in [*now.doors.reports.prune(), *now.doors.elsewhere.keep_alive()]:
+                for problem in now.doors.reports.prune():
                     self._log.warning("upkeep", problem=str(problem), next=problem.hint)
+                for customer, problem in now.doors.elsewhere.keep_alive():
+                    self._log.warning("upkeep", customer=customer, problem=str(problem), next=problem.hint)
+                    if isinstance(problem, CredentialsError):
+                        self._access_told(customer, problem.exit_code, f"{problem} ({problem.hint})")
             at = self.timetable.done(entry.id)
             self._note([(entry, at)] if at is not None else [])
         except RosterdError as error:
@@ -242,9 +247,18 @@ class Service:
         self.overview.changed()
         stopped = turned.outcome is not None and (turned.outcome.stopped or turned.outcome.paused is not None)
         if not stopped:
-            judge = self.notifier.judgement
-            told = judge.turn(turned.entry.customer, turned.exit_code, turned.reason, self.clock.wall())
-            self.notifier.tell(told)
+            judge, customer, outcome = self.notifier.judgement, turned.entry.customer, turned.outcome
+            code = turned.exit_code if outcome is None else outcome.delivered
+            self.notifier.tell(judge.turn(customer, code, turned.reason, self.clock.wall()))
+            if outcome is not None and outcome.access_code is not None:
+                self._access_told(customer, outcome.access_code, turned.reason)
+                high = [(one.id, one.kind) for one in outcome.elsewhere.high]
+                self.notifier.tell(judge.findings(customer, high, self.clock.wall()))
+
+    def _access_told(self, customer: str, code: int, reason: str | None) -> None:
+        """How reading access ended; a sign-in that is refused is told once in a while, not with every run."""
+        judge = self.notifier.judgement
+        self.notifier.tell(judge.turn(customer, code, reason, self.clock.wall(), "access"))
 
     def _settled(self, turned: Turned) -> None:
         """What is owed after a turn: the next due time, or the same until it is done."""
@@ -278,13 +292,6 @@ class Service:
         more = f" and {len(going) - 3} more" if len(going) > 3 else ""
         following = f"; next {soon[0][0].customer or soon[0][0].kind} at {iso(soon[0][1])}" if soon else ""
         return f"{now}{more}{following}"
-
-
-def _tidy_for_good() -> None:
-    """What lives now, modules and settings above all, lives as long as they: it is not looked through again."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 def _is_run(entry: Entry, customer: str | None) -> bool:
