@@ -66,8 +66,7 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
     """
     names = chosen(settings, wish.customers)
     stop = Halt(wish.stop)
-    jobs = [assemble.job(name, settings.customers[name], settings, stop, log) for name in names]
-    documents: dict[str, dict[str, Any]] = {}
+    jobs, documents = _jobs(settings, names, stop, log)
     found: set[str] = set()
     problem: RosterdError | None = None
     with ExitStack() as stack:
@@ -102,12 +101,31 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 ledger.prune(wish.clock(), settings.ledger.keep_days)
             except RosterdError as error:
                 log.error("not_pruned", problem=str(error), next=error.hint)
-    for job in jobs:
-        documents.setdefault(job.name, _untouched(problem))
+    documents = {name: documents.get(name) or _untouched(problem) for name in names}
     unknown = _unknown(wish, found) if problem is None and not wish.stop.is_set() else []
     code = worst([*[document["exit_code"] for document in documents.values()], *[3] * bool(unknown)])
     more = {"notices": list(ledger.notices)} if problem is None and ledger.notices else {}
     return run_document(documents, code, **more)
+
+
+def _jobs(
+    settings: Settings, names: Sequence[str], stop: threading.Event, log: Any
+) -> tuple[list[Job], dict[str, dict[str, Any]]]:
+    """The customers compiled, and the documents of those whose templates are wrong: the others go on.
+
+    Raises SettingsError when that is every one of them.
+    """
+    jobs: list[Job] = []
+    documents: dict[str, dict[str, Any]] = {}
+    for name in names:
+        try:
+            jobs.append(assemble.job(name, settings.customers[name], settings, stop, log))
+        except SettingsError as error:
+            if len(documents) + 1 == len(names):
+                raise
+            log.error("settings", customer=name, problem=str(error), next=error.hint)
+            documents[name] = _untouched(error)
+    return jobs, documents
 
 
 def _unknown(wish: Wish, found: set[str]) -> list[str]:
