@@ -64,6 +64,10 @@ class Looking(Reader):
         with store.explained(self.path):
             self._db.execute("PRAGMA query_only=ON")
 
+    def clients(self) -> dict[int, str]:
+        """Every client that the ledger has met, by its binding."""
+        return dict(self._rows("SELECT id, client FROM binding"))
+
     def person(self, binding: int, key: bytes) -> tuple[Known, int] | None:
         """Somebody as the target was told of them, and the run that last wrote it."""
         rows = self._rows(
@@ -193,24 +197,23 @@ class Looking(Reader):
     ) -> tuple[list[Any], bytes | None]:
         found: list[Any] = []
         while True:
-            last = self._end("person", binding, after)
-            if last is None:
-                return found, None
+            last, full = self._end(binding, after)
             found += self._rows(sql, (binding, after, last, *values, most - len(found)))
             if len(found) >= most:
                 return found, found[-1][0]
+            if not full:
+                return found, None
             after = last
             if time.monotonic() >= until:
                 return found, after
 
-    def _end(self, table: str, binding: int, after: bytes) -> bytes | None:
-        """The last key of the slice that follows; None when nothing does."""
-        sql = f"SELECT key FROM {table} WHERE binding = ? AND key > ? ORDER BY key"
-        full = self._rows(f"{sql} LIMIT 1 OFFSET {SLICE - 1}", (binding, after))
-        if not full:
-            full = self._rows(f"SELECT max(key) FROM {table} WHERE binding = ? AND key > ?", (binding, after))
-        found: bytes | None = full[0][0]
-        return found
+    def _end(self, binding: int, after: bytes) -> tuple[bytes, bool]:
+        """The last key of the slice that follows, and whether the slice is a full one."""
+        sql = "SELECT key FROM person WHERE binding = ? AND key > ? ORDER BY key LIMIT 1 OFFSET ?"
+        for (key,) in self._rows(sql, (binding, after, SLICE - 1)):
+            return key, True
+        sql = "SELECT max(key) FROM person WHERE binding = ? AND key > ?"
+        return self._rows(sql, (binding, after))[0][0] or after, False
 
     def _told(self, text: str) -> Any:
         with store.explained(self.path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from rosterd.core.people import fold
@@ -52,20 +52,20 @@ class Search(Reader):
 
     def search(
         self, words: Sequence[str], spot: Spot, most: int, until: float, binding: int | None = None
-    ) -> tuple[list[Match], Spot | None, int]:
-        """Whoever has all of these words in key, name or an address: matches, where to go on, how many were looked at.
+    ) -> tuple[list[Match], Spot | None]:
+        """Whoever has all of these words in key, name or an address: matches, and where to go on.
 
         Nothing is folded but letter case; `binding`: of one client only. There is nowhere to go on to at the end.
         """
         found: list[Match] = []
-        looked = 0
         for table in TABLES[TABLES.index(spot.table) :]:
             at = spot if table == spot.table else Spot(table)
             if binding is not None and at.binding != binding:
                 at = Spot(table, binding)
-            while (end := self._reach(at, binding)) is not None:
-                looked += SLICE
-                for match in self._within(words, at, end):
+            full = True
+            while full and (reach := self._reach(at, binding)):
+                end, full = reach
+                for match in self._within(words, at, binding):
                     if (
                         binding in (None, match.binding)
                         and _has(match, words)
@@ -73,34 +73,30 @@ class Search(Reader):
                     ):
                         found.append(match)
                         if len(found) >= most:
-                            return found, Spot(table, match.binding, match.key), looked
+                            return found, Spot(table, match.binding, match.key)
                 at = end
-                if time.monotonic() >= until:
-                    return found, at, looked
-        return found, None, looked
+                if full and time.monotonic() >= until:
+                    return found, at
+        return found, None
 
-    def _reach(self, at: Spot, binding: int | None) -> Spot | None:
-        """The last place of the slice that follows in a table; None when nothing does."""
-        which = "kind = 'person' AND " if at.table == "problem" else ""
-        if binding is None:
-            beyond, order, values = "(binding, key) > (?, ?)", "binding{0}, key{0}", at[1:]
-        else:  # not as a pair: SQLite would begin each slice at the binding's first row
-            beyond, order = "binding = ? AND key > ?", "key{0}"
-            values = (binding, at.key)
-        sql = f"SELECT binding, key FROM {at.table} WHERE {which}{beyond} ORDER BY "
-        rows = self._rows(f"{sql}{order.format('')} LIMIT 1 OFFSET {SLICE - 1}", values)
-        rows = rows or self._rows(f"{sql}{order.format(' DESC')} LIMIT 1", values)
-        return Spot(at.table, *rows[0]) if rows else None
+    def _reach(self, at: Spot, binding: int | None) -> tuple[Spot, bool] | None:
+        """The last place of the slice that follows in a table, and whether it is a full one; None when nothing does."""
+        where, values = _beyond(at, binding)
+        sql = f"SELECT binding, key FROM {at.table} WHERE {where} ORDER BY binding{{0}}, key{{0}}"
+        for row in self._rows(f"{sql.format('')} LIMIT 1 OFFSET {SLICE - 1}", values):
+            return Spot(at.table, *row), True
+        for row in self._rows(f"{sql.format(' DESC')} LIMIT 1", values):
+            return Spot(at.table, *row), False
+        return None
 
-    def _within(self, words: Sequence[str], after: Spot, end: Spot) -> Iterator[Match]:
-        """Rows of a slice that may match: LIKE knows letter case of ASCII only, so `_has` looks again."""
+    def _within(self, words: Sequence[str], after: Spot, binding: int | None) -> Iterator[Match]:
+        """Rows of the slice that may match: LIKE knows letter case of ASCII only, so `_has` looks again."""
         columns, text = _SEARCHED[after.table]
-        likes = "".join(f" AND ({text}) LIKE ? ESCAPE '\\'" for _ in words)
-        sql = (
-            f"SELECT {columns} FROM {after.table} t WHERE (t.binding, t.key) > (?, ?)"
-            f" AND (t.binding, t.key) <= (?, ?){likes} ORDER BY t.binding, t.key"
-        )
-        for row in self._rows(sql, (*after[1:], *end[1:], *map(_like, words))):
+        where, values = _beyond(after, binding)
+        likes = " AND ".join(f"({text}) LIKE ? ESCAPE '\\'" for _ in words)
+        part = f"SELECT * FROM {after.table} WHERE {where} ORDER BY binding, key LIMIT {SLICE}"
+        sql = f"SELECT {columns} FROM ({part}) t WHERE {likes} ORDER BY t.binding, t.key"
+        for row in self._rows(sql, (*values, *map(_like, words))):
             yield Match(after.table, *row)
 
     def _seen(self, match: Match, words: Sequence[str]) -> bool:
@@ -112,6 +108,17 @@ class Search(Reader):
         return any(
             _has(match._replace(shown=shown, name=name, emails=email), words) for shown, name, email in rows
         )
+
+
+def _beyond(at: Spot, binding: int | None) -> tuple[str, tuple[Any, ...]]:
+    """The condition of what follows, and its values.
+
+    Of one binding it is no pair: SQLite would begin each slice at the binding's first row.
+    """
+    which = "kind = 'person' AND " if at.table == "problem" else ""
+    if binding is None:
+        return f"{which}(binding, key) > (?, ?)", at[1:]
+    return f"{which}binding = ? AND key > ?", (binding, at.key)
 
 
 _UNSEEN = "NOT EXISTS (SELECT 1 FROM {table} o WHERE o.binding = t.binding AND o.key = t.key)"
@@ -126,8 +133,7 @@ _SEARCHED = {
     ),
     "problem": (
         "t.binding, t.key, t.shown, '', '', t.bucket",
-        f"iif(t.kind = 'person' AND {_UNSEEN.format(table='person')}"
-        f" AND {_UNSEEN.format(table='account')}, t.shown, '')",
+        f"iif({_UNSEEN.format(table='person')} AND {_UNSEEN.format(table='account')}, t.shown, '')",
     ),
 }
 

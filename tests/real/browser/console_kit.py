@@ -9,6 +9,9 @@ from playwright.sync_api import Browser, Page
 from tests.cli.console_kit import TOKEN
 from tests.real.browser.kit import PATIENCE, WATCH
 
+_TELL = """document.addEventListener("securitypolicyviolation", (event) =>
+  violated(`${event.effectiveDirective} ${event.blockedURI}`))"""
+
 
 @dataclass
 class Visit:
@@ -45,16 +48,18 @@ class Visit:
 
 def visit(browser: Browser, origin: str, **options: Any) -> Visit:
     """A context of its own; options are those of a browser's context."""
-    defaults = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", "timezone_id": "America/Sao_Paulo"}
+    defaults = {
+        "viewport": {"width": 1440, "height": 900},
+        "locale": "en-GB",
+        "timezone_id": "America/Sao_Paulo",
+    }
     page = browser.new_context(**{**defaults, **options}).new_page()
     found = Visit(page, origin)
     page.set_default_timeout(PATIENCE)
     # A page that is left takes its own list along.
     page.expose_function("violated", lambda text: found.violations.append(text))
     page.add_init_script(WATCH)
-    page.add_init_script(
-        "document.addEventListener('securitypolicyviolation', (e) => violated(`${e.effectiveDirective} ${e.blockedURI}`))"
-    )
+    page.add_init_script(_TELL)
     page.on("console", lambda message: found.trouble.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: found.trouble.append(f"error: {error}"))
     page.on("request", lambda request: found.requests.append(request.url))

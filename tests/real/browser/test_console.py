@@ -57,7 +57,9 @@ def test_pictures(come: Callable[..., Visit], desk: Desk, tmp_path: Path, scheme
         page = here.go(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name} is wider than the screen"
-        page.screenshot(path=folder / f"console-{name}-{scheme}-{width}.png", full_page=True, animations="disabled")
+        page.screenshot(
+            path=folder / f"console-{name}-{scheme}-{width}.png", full_page=True, animations="disabled"
+        )
     here.trouble.clear()  # of the page that is not there
     assert len(list(folder.glob(f"console-*-{scheme}-{width}.png"))) == len(shots)
     expect(page.get_by_role("heading", name="Not found")).to_be_visible()

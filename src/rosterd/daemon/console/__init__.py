@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from rosterd.daemon.console import actions, customer, person, reports
-from rosterd.daemon.console.overview import overview
+from rosterd.daemon.console.overview import front
 from rosterd.daemon.console.room import Page, Room, answer
 from rosterd.daemon.pages import asset, calm
 from rosterd.standing import iso
@@ -37,7 +37,7 @@ ACTIONS: dict[str, actions.Act] = {
 
 def routes(room: Room) -> list[BaseRoute]:
     """The console's routes."""
-    pages = {"/": overview(), **PAGES}
+    pages = {"/": front(), **PAGES}
     return [
         Route("/login", actions.sign_in(room), methods=["POST"]),
         Route("/logout", actions.sign_out(room), methods=["POST"]),

@@ -50,7 +50,7 @@ def group_of(status: Mapping[str, Any]) -> str:
     return {0: "good", 3: "news", 4: "held", 10: "waiting"}.get(code, "failing")
 
 
-def overview() -> Page:
+def front() -> Page:
     """The page; it keeps what it knows of trends."""
     trends = Trends()
 
@@ -76,7 +76,7 @@ def overview() -> Page:
         return room.show(
             request, "overview.html",
             rows=[(name, statuses[name], groups[name], lines[name], going.get(name)) for name in listed],
-            clients={name: room.customer(name).client for name in listed},
+            clients={name: room.state.settings().customers[name].client for name in listed},
             sums=_sums(statuses, going), counts=counts, titles=TITLES, total=len(statuses), found=len(found),
             q=text, wanted=wanted, sort=sort, sorts=SORTS, number=number, pages=pages,
             waiting=len(room.served()) - len(statuses),

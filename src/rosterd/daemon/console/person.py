@@ -26,9 +26,10 @@ def people(room: Room, request: Request) -> Response:
     found: list[Match] = []
     further: Spot | None = None
     with room.ledger() as ledger:
-        names = {room.bound(ledger, one).id: one for one in ([name] if name else room.served())}
-        if name:
-            room.customer(name)
+        customers = room.state.settings().customers
+        served = [name] if name and room.customer(name) else room.served()
+        wanted = {customers[one].client: one for one in served}
+        names = {binding: wanted[client] for binding, client in ledger.clients().items() if client in wanted}
         binding = next(iter(names), 0) if name else None
         words = words_of(text)
         if words:
@@ -36,7 +37,7 @@ def people(room: Room, request: Request) -> Response:
                 found = _exact(ledger, text, binding)
             seen = {(one.binding, one.key) for one in found}
             until = time.monotonic() + SEARCHED
-            more, further, _ = ledger.search(words, spot, MOST, until, binding)
+            more, further = ledger.search(words, spot, MOST, until, binding)
             found += [one for one in more if (one.binding, one.key) not in seen]
     rows = [(names[one.binding], one) for one in found if one.binding in names]
     if len(rows) == 1 and further is None and spot == Spot() and "go" in query:

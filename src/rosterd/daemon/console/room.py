@@ -69,13 +69,13 @@ class Room:
 
     def served(self) -> list[str]:
         """The customers that are served, in the order of the settings."""
-        names = self.state.names()
-        return [name for name in names if name in self.state.settings().customers]
+        customers = self.state.settings().customers
+        return [name for name in self.state.names() if name in customers]
 
     def customer(self, name: str) -> CustomerSettings:
         """Raises Wrong when there is none of this name."""
         found = self.state.settings().customers.get(name)
-        if found is None or name not in self.served():
+        if found is None or name not in self.state.names():
             raise Wrong("There is no customer of this name.")
         return found
 
