@@ -10,31 +10,33 @@ from urllib.parse import quote
 import pytest
 from tests.cli.console_kit import TOKEN, Desk, console
 from tests.cli.files import customer, groups_file, limit, numbered, people
-from tests.cli.kit import Office
+from tests.cli.kit import Office, switches
 
 from rosterd.core.people import sort_key
 from rosterd.daemon.schedule import RUN, Entry
+from rosterd.daemon.turns import Turned
 from rosterd.due import Rule, parse
+from rosterd.sandbox import serve
 
 
 def key(logon: str) -> str:
     return sort_key("NDD", logon).hex()
 
 
-@pytest.fixture
-def desk(office: Office) -> Iterator[Desk]:
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """acme after two runs: five people and one set aside, then one changed, one refused, and one gone."""
-    office.settings["customers"]["acme"] |= {"guards": {"first_run": "go", "leavers": limit(count=5)}}
-    office.save()
-    office.put(people("ana", "bruno", "carlos", "dora", "egon", "not ok"))
-    office.run()
-    office.fault("refuse", logon="fabia", message="Logon is <b>not</b> valid.")
-    office.put(
-        [*people("bruno", "carlos", "dora", "not ok", "fabia"), ("egon", "Egon Anew", "egon@example.com")]
-    )
-    office.run()
-    with console(office) as found:
-        yield found
+    with serve(switches=switches()) as server:
+        office = Office(tmp_path_factory.mktemp("acme"), server)
+        office.write(acme=customer(guards={"leavers": limit(count=5)}))
+        office.put(people("ana", "bruno", "carlos", "dora", "egon", "not ok"))
+        office.run()
+        office.fault("refuse", logon="fabia", message="Logon is <b>not</b> valid.")
+        renamed = ("egon", "Egon Anew", "egon@example.com")
+        office.put([*people("bruno", "carlos", "dora", "not ok", "fabia"), renamed])
+        office.run()
+        with console(office) as found:
+            yield found
 
 
 def test_the_overview_says_where_each_customer_stands(desk: Desk) -> None:
@@ -240,8 +242,9 @@ def test_head_and_other_methods(desk: Desk) -> None:
 
 
 def test_what_runs_is_told_in_small_pieces(desk: Desk) -> None:
-    assert desk.ask("/api/live").text == '{"schema":"rosterd/live/1","running":{},"ended":null}'
-    desk.board.began(Entry(RUN, "acme", "ACME", Rule(parse("every 1h"))))
+    assert desk.ask("/api/live").text.startswith('{"schema":"rosterd/live/1","running":{}')
+    entry = Entry(RUN, "acme", "ACME", Rule(parse("every 1h")))
+    desk.board.began(entry)
     desk.board.progress("acme", "people sent", 4_000)
     assert '"done":{"people sent":4000}' in desk.ask("/api/live?customer=acme").text
     assert '"running":{}' in desk.ask("/api/live?customer=other").text
@@ -250,6 +253,8 @@ def test_what_runs_is_told_in_small_pieces(desk: Desk) -> None:
         and "refresh" in desk.page("/customers/acme").text
     )
     assert rows(desk.page("/?show=running")) == ["acme"]
+    desk.board.ended(Turned(entry, 1.0, 2.0, 0))
+    assert '"running":{},"ended":"1970-01-01T00:00:03+00:00"' in desk.ask("/api/live").text
 
 
 def test_files_have_their_hash_in_the_name_and_are_kept(desk: Desk) -> None:

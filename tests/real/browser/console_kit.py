@@ -42,8 +42,10 @@ class Visit:
     def is_clean(self) -> None:
         """No script of somebody else's ran, none of ours failed, nothing was asked of anybody else."""
         hit, violations = self.page.evaluate("[window.hit, window.violations]")
-        assert (hit, violations + self.violations, self.trouble) == (0, [], [])
-        assert [one for one in self.requests if not one.startswith(f"{self.origin}/")] == []
+        found = (hit, violations + self.violations, self.trouble)
+        assert found == (0, [], []), found
+        elsewhere = [one for one in self.requests if not one.startswith(f"{self.origin}/")]
+        assert elsewhere == [], elsewhere
 
 
 def visit(browser: Browser, origin: str, **options: Any) -> Visit:
