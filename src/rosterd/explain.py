@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from rosterd.core import access
@@ -35,7 +35,8 @@ class Explained:
     """Everything the ledger knows of one person. Times are seconds since 1970, None where nothing tells.
 
     source_state: the name of their source, when it was last read whole, and why not since ("" when it was).
-    held: (digest, approved, change) of plans that wait. past: the oldest first.
+    held: (digest, approved, change) of plans that wait. past: the oldest first. access: kind and name of a place,
+    level, via, by e-mail address; access_whole: whether all that is known of it was looked at.
     """
 
     key: bytes
@@ -50,6 +51,8 @@ class Explained:
     held: Sequence[tuple[str, bool, Listed]]
     past: Sequence[Past]
     source_state: tuple[str, float | None, str] | None
+    access: Sequence[tuple[str, str, str, str]] = ()
+    access_whole: bool = True
 
     @property
     def name(self) -> str:
@@ -64,8 +67,11 @@ class Explained:
         return list(dict.fromkeys(filter(None, found)))
 
 
-def explain(ledger: Any, binding: int, key: bytes) -> Explained | None:
-    """What is known of a key; None when nobody has it. Raises LedgerError."""
+def explain(ledger: Any, binding: int, key: bytes, looked: int = 10_000_000) -> Explained | None:
+    """What is known of a key; None when nobody has it. looked: entries of access to be looked at, the most.
+
+    Raises LedgerError.
+    """
     person, account = ledger.person(binding, key), ledger.account(binding, key)
     trouble = ledger.trouble(binding, PERSON, key)
     past = ledger.past(binding, PERSON, key)
@@ -77,7 +83,7 @@ def explain(ledger: Any, binding: int, key: bytes) -> Explained | None:
     seats, seat_keys = _seats(ledger, binding, key)
     source = (shows.source if shows else "") or (known[5] if known else "")
     state = _source_state(ledger, binding, source)
-    return Explained(
+    found = Explained(
         key=key,
         shown=_shown(known, shows, trouble, held, past),
         standing=stands(known, shows, trouble, held, state),
@@ -91,6 +97,8 @@ def explain(ledger: Any, binding: int, key: bytes) -> Explained | None:
         past=_in_time([*past, *(row for one in seat_keys for row in ledger.past(binding, SEAT, one))]),
         source_state=state,
     )
+    rows, whole = ledger.holdings(binding, found.emails, looked) if found.emails else ((), True)
+    return replace(found, access=rows, access_whole=whole)
 
 
 def _in_time(past: Sequence[Past]) -> list[Past]:

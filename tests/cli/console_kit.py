@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -58,6 +59,7 @@ class Desk:
     port: int
     board: Board
     overview: Overview
+    reports: Path
     asked: list[str | None] = field(default_factory=list)
     cookie: str = ""
 
@@ -126,7 +128,7 @@ def console(office: Office, **settings: Any) -> Iterator[Desk]:
     web = Web(state, loaded.console, log)
     overview.start()
     web.start()
-    desk = Desk(port, board, overview, asked)
+    desk = Desk(port, board, overview, loaded.reports.directory, asked)
     try:
         until(lambda: len(overview.statuses()) == len(loaded.customers))
         until(lambda: _answers(desk))

@@ -158,6 +158,25 @@ class Looking(Reader):
             found.append(Past(kind, shown, op, before, after, answer, run, at))
         return found
 
+    def holdings(
+        self, binding: int, emails: Sequence[str], looked: int
+    ) -> tuple[list[tuple[str, str, str, str]], bool]:
+        """Access elsewhere of these addresses: kind and name of the place, level, via; and whether all were looked at.
+
+        At most `looked` entries are: no index leads from an address to them. The access report knows them all, also
+        those that it recognises by something else than the address.
+        """
+        marks = ",".join("?" * len(emails))
+        rows = self._rows(
+            "SELECT h.kind, coalesce(nullif(p.name, ''), h.place), h.level, h.via FROM"
+            " (SELECT * FROM holder WHERE binding = ?1 ORDER BY kind, place, subject, number LIMIT ?2) h"
+            " LEFT JOIN place p ON p.binding = h.binding AND p.kind = h.kind AND p.id = h.place"
+            f" WHERE lower(h.email) IN ({marks}) ORDER BY 1, 2, 3",
+            (binding, looked, *(email.lower() for email in emails)),
+        )
+        more = self._rows("SELECT 1 FROM holder WHERE binding = ? LIMIT 1 OFFSET ?", (binding, looked))
+        return rows, not more
+
     def run_started(self, run: int) -> float | None:
         """When a run began; None when it is pruned."""
         return next((row[0] for row in self._rows("SELECT started FROM run WHERE id = ?", (run,))), None)

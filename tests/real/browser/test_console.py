@@ -10,10 +10,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 from tests.cli.console_kit import TOKEN, Desk, console
 from tests.cli.kit import Office, switches
+from tests.real.browser import company
 from tests.real.browser.console_company import provider
 from tests.real.browser.console_kit import Visit, visit
 from tests.real.browser.kit import pictures
 
+from rosterd.reports import html
 from rosterd.sandbox import serve
 
 
@@ -133,3 +135,22 @@ def test_signing_out_ends_it(browser: Browser, desk: Desk) -> None:
     here.trouble.clear()  # the browser's own word of a 403
     here.is_clean()
     here.page.context.close()
+
+
+def test_the_access_report_runs_apart_from_the_console(come: Callable[..., Visit], desk: Desk) -> None:
+    folder = desk.reports
+    folder.mkdir(exist_ok=True)
+    with (folder / "acme.html").open("w", encoding="utf-8", newline="\n") as out:
+        html.write(company.everyday(), out)
+    here = come()
+    page = here.go("/customers/acme/report")
+    page.locator("#search").fill("bruno.13")
+    expect(page.locator("#table-people .tabulator-row, #table-grants .tabulator-row").first).to_be_visible()
+    page.locator("#theme").click()
+    assert page.evaluate("self.origin") == "null", "it is nobody's page, so nobody's cookie is its own"
+    asked = "fetch(location.origin + '/api/status').then(() => 'answered', () => 'stopped')"
+    assert page.evaluate(asked) == "stopped"
+    page.evaluate("window.violations = []")  # of what was just tried
+    here.violations.clear()
+    here.trouble.clear()
+    here.go("/")

@@ -15,6 +15,7 @@ from rosterd.ledger.search import TABLES, Match, Spot, words_of
 from rosterd.ledger.sqlite import SqliteLedger
 
 MOST = 50  # people found that a page shows
+ACCESS = 20_000  # entries of access elsewhere that a page looks at
 SEARCHED = 2 * LOOK  # seconds a page may search
 
 
@@ -91,7 +92,7 @@ def person(room: Room, request: Request) -> Response:
     name, text = request.path_params["name"], request.path_params["key"]
     key = key_of(text)
     with room.ledger() as ledger:
-        found = explain(ledger, room.bound(ledger, name).id, key)
+        found = explain(ledger, room.bound(ledger, name).id, key, ACCESS)
     if found is None:
         raise Wrong("Nobody of this key is known.", step="Look for them: /people")
     return room.show(
