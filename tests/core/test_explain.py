@@ -24,7 +24,7 @@ def shows(state: str, note: str = "") -> Account:
 
 
 def trouble(bucket: str) -> Trouble:
-    return Trouble("person", KEY, bucket, "NDD//ana", "the logon has a space", 1.0, 1.0)
+    return Trouble("person", KEY, bucket, "NDD//ana", "the logon has a space.", 1.0, 1.0)
 
 
 def held(*, approved: bool) -> list[tuple[str, bool, Listed]]:
