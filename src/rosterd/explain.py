@@ -150,7 +150,9 @@ def stands(
         return Standing("kept as it is", why, "Look at the source; the next whole read goes on.", "odd")
     if trouble is not None and trouble.bucket == "refused":
         step = "Correct it in the directory; it is sent again when it changes, or after retry_refused_after."
-        return Standing("refused", f"Orbix refuses this record: {trouble.reason.rstrip('.')}.{there}", step, "bad")
+        return Standing(
+            "refused", f"Orbix refuses this record: {trouble.reason.rstrip('.')}.{there}", step, "bad"
+        )
     if trouble is not None:
         return Standing(
             "set aside", f"{_sentence(trouble.reason)}{there}", "Correct it in the directory.", "odd"
