@@ -35,6 +35,9 @@ def test_without_a_token_only_the_door_is_open(desk: Desk) -> None:
         answer = desk.ask(path)
         assert answer.status == 303 and answer.headers["location"].startswith("/login"), path
         assert "acme" not in answer.text and desk.ask(path, accept="").status == 401
+    for odd in ("http://[", "x", "http:", "://127.0.0.1", "null", "\xff"):
+        assert desk.post("/login", {"origin": odd}, token=TOKEN).status == 403, odd
+    assert desk.page("/login?next=//[").status == 200
     assert desk.ask("/people?q=a&b").headers["location"] == "/login?next=%2Fpeople%3Fq%3Da%26b"
     assert desk.ask("/api/live").status == desk.ask("/api/status").status == 401
     assert "acme" not in desk.page("/login").text
@@ -59,12 +62,12 @@ def test_signing_in_and_out(desk: Desk) -> None:
     assert desk.ask("/", cookie=old).status == 303, "the cookie is worthless now"
 
 
-@pytest.mark.parametrize(
-    "there",
-    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil", "x"],
-)
-def test_a_sign_in_leads_nowhere_else(desk: Desk, there: str) -> None:
-    assert desk.post("/login", token=TOKEN, next=there).headers["location"] == "/"
+def test_a_sign_in_leads_nowhere_else(desk: Desk) -> None:
+    for there in (
+        "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil", "x",
+        "//[", "/é",
+    ):  # fmt: skip
+        assert desk.post("/login", token=TOKEN, next=there).headers["location"] == "/", there
 
 
 def test_behind_a_proxy_that_ends_tls_the_cookie_is_secure(office: Office, held: str) -> None:

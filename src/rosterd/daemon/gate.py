@@ -8,7 +8,7 @@ set, everything but the probes and the page to sign in wants it: as a bearer, or
 from __future__ import annotations
 
 from ipaddress import ip_address
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -95,13 +95,21 @@ class Gate:
         if not self._sessions.wanted:
             text = "set console.token in the settings to change anything here"
             return calm(request, 403, "Switched off", text)
-        origin = headers.get("origin")
-        same = urlsplit(origin).netloc.lower() == headers["host"].lower() if origin else False
-        if not same or headers.get("sec-fetch-site") not in (None, "same-origin", "none"):
+        if not _same(headers.get("origin", ""), headers["host"]) or headers.get("sec-fetch-site") not in (
+            None,
+            "same-origin",
+            "none",
+        ):
             return calm(
                 request, 403, "Refused", "asked for by another site", "Go back and try again from there."
             )
         return None
+
+
+def _same(origin: str, host: str) -> bool:
+    """Whether an Origin is of the name that was called, be it by http or, through a proxy, by https."""
+    scheme, slashes, name = origin.lower().partition("://")
+    return scheme in ("http", "https") and bool(slashes) and name == host.lower()
 
 
 def _sign_in(request: Request) -> Response:
