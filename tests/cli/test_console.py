@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from tests.cli.kit import Office, switches
 from rosterd.core.people import sort_key
 from rosterd.daemon.schedule import RUN, Entry
 from rosterd.daemon.turns import Turned
+from rosterd.daemon.web import _listener
 from rosterd.due import Rule, parse
 from rosterd.sandbox import serve
 
@@ -135,11 +137,13 @@ def test_finding_people(desk: Desk, asked: str, found: list[str]) -> None:
 
 
 def test_letters_beyond_ascii_are_found_in_any_case(office: Office) -> None:
-    office.put([("joao", "João Ñandú", "j@example.com"), ("jose", "José Müller", "Ä@example.com")])
+    names = {"joao": "João Ñandú", "jose": "José Müller", "jane": "Jane Miller"}
+    office.put([(logon, name, f"{logon}@example.com") for logon, name in names.items()])
     office.run()
     with console(office) as desk:
         for asked, logon in (("JOÃO", "joao"), ("müller", "jose"), ("ÑANDÚ", "joao")):
-            assert f"NDD//{logon}" in desk.page(f"/people?q={quote(asked)}").seen, asked
+            seen = desk.page(f"/people?q={quote(asked)}").seen
+            assert re.findall(r"NDD//(\w+)", seen) == [logon], asked
 
 
 def test_a_held_plan_is_shown_page_by_page(office: Office) -> None:
@@ -255,6 +259,12 @@ def test_what_runs_is_told_in_small_pieces(desk: Desk) -> None:
     assert rows(desk.page("/?show=running")) == ["acme"]
     desk.board.ended(Turned(entry, 1.0, 2.0, 0))
     assert '"running":{},"ended":"1970-01-01T00:00:03+00:00"' in desk.ask("/api/live").text
+
+
+def test_an_answer_is_not_kept_waiting_for_its_second_half() -> None:
+    """asyncio switches TCP_NODELAY on for what it sees to be TCP; else a page takes 40 ms more."""
+    with _listener("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_files_have_their_hash_in_the_name_and_are_kept(desk: Desk) -> None:
