@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
 from rosterd.ledger.desk import Desk
@@ -46,8 +46,14 @@ class Notes(Desk):
         with self._writing():
             self._db.execute(f"UPDATE binding SET {column} = ? WHERE id = ?", (size, binding))
 
-    def tell(self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float) -> None:
-        """After a run that ended 0 or 3: notes what is set aside (kind, key, shown, reason); all problems are told."""
+    def tell(
+        self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float,
+        within: Callable[[str, bytes], bool] | None = None,
+    ) -> None:  # fmt: skip
+        """After a run that ended 0 or 3: notes what is set aside (kind, key, shown, reason); all problems are told.
+
+        `within`: of which records (kind, key) the run has spoken; None: of all.
+        """
         with self._writing():
             self._db.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS aside (kind, key, PRIMARY KEY (kind, key)) WITHOUT ROWID"
@@ -60,11 +66,15 @@ class Notes(Desk):
                     " bucket = 'set_aside', shown = excluded.shown, reason = excluded.reason, content = ''",
                     (binding, kind, key, shown, reason, now, now),
                 )
-            self._db.execute(
-                "DELETE FROM problem WHERE binding = ? AND bucket = 'set_aside'"
-                " AND (kind, key) NOT IN (SELECT kind, key FROM aside)",
-                (binding,),
-            )
+            over = "FROM problem WHERE binding = ? AND bucket = 'set_aside' AND (kind, key) NOT IN (SELECT kind, key FROM aside)"
+            if within is None:
+                self._db.execute(f"DELETE {over}", (binding,))
+            else:
+                found = self._rows(f"SELECT kind, key {over}", (binding,))
+                self._db.executemany(
+                    "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ?",
+                    [(binding, *one) for one in found if within(*one)],
+                )
             self._db.execute("UPDATE problem SET told = 1 WHERE binding = ?", (binding,))
 
     def drop_refusals(self, binding: int, keys: Iterable[tuple[str, bytes]]) -> None:

@@ -13,6 +13,7 @@ from rosterd.sources.ldap.connect import Log, connect
 from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.faults import boundary
 from rosterd.sources.ldap.feeds import LdapFeed, group_batches, people_batches
+from rosterd.sources.ldap.follow import LdapFollower
 from rosterd.sources.ldap.line import Budget
 from rosterd.sources.ldap.probe import Probe, look
 from rosterd.sources.ldap.session import Session
@@ -65,6 +66,11 @@ class LdapSource:
         names = self._group_attributes
         batches = group_batches(self._name, self._settings, groups, names, self._primaries)
         return LdapFeed(self._settings, self._group_attributes, self._reading, batches)
+
+    def follower(self) -> LdapFollower:
+        """Who follows the changes, over the same connection."""
+        attributes = (self._people_attributes, self._group_attributes)
+        return LdapFollower(self._name, self._settings, attributes, self._reading, self._primaries)
 
     def probe(self) -> Probe:
         """Connects, binds, and looks at the server and its first people. Raises SourceError or Stopped."""

@@ -66,6 +66,10 @@ class Relayed(Session):
         ]
         return Answer([(entry, 0, len(entry)) for entry in entries], references, _done(messages[-1]))
 
+    def message(self) -> bytes:
+        """Changes are followed by our own reader alone."""
+        raise SourceError("changes cannot be followed over this kind of connection")
+
     def close(self) -> None:
         """Closes without a good-bye, which would have to be wrapped as well."""
         self.line.close()
