@@ -16,12 +16,13 @@ import structlog
 from rosterd.core.plan import PERSON
 from rosterd.draft import Plan, PlanningLedger
 from rosterd.errors import Doubt, SourceError
+from rosterd.fresh import MOST, Look
 from rosterd.gather import SourcePlan
 from rosterd.job import Job, Outcome, Tools
 from rosterd.ledger.mirror import Followed, MirrorChange
 from rosterd.mirror import Rows
 from rosterd.part import Scope
-from rosterd.resolve import MOST, Look, Part, resolve
+from rosterd.resolve import Part, resolve
 from rosterd.tap import Tap
 
 TOGETHER = 3_600.0  # seconds: what followed changes did within this time the guards weigh as one
@@ -55,7 +56,9 @@ class Following:
             self.part = part = resolve(look, changes)
             self._changes = [_change(plan, state._replace(cookie=changes.cookie), part.rows, part)]
         except Doubt as doubt:
-            self._log.info("everything_is_read", customer=self._job.name, source=plan.source.name, reason=str(doubt))
+            self._log.info(
+                "everything_is_read", customer=self._job.name, source=plan.source.name, reason=str(doubt)
+            )
         except SourceError:
             pass  # the full read meets the same, and says it
         finally:
@@ -148,7 +151,9 @@ class Following:
         if tap is None or follow is None:
             return
         tap.flush()
-        if not tap.fault and tap.count != self._tools.ledger.mirrored_count(self._binding.id, plan.source.name):
+        if not tap.fault and tap.count != self._tools.ledger.mirrored_count(
+            self._binding.id, plan.source.name
+        ):
             tap.fault = "two entries have the same stable id"
         if tap.fault:
             self._log.warning(

@@ -11,66 +11,21 @@ What cannot be settled so raises Doubt, with the reason: everything is then read
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from rosterd.core.doors import Changes, Delta, Proof
+from rosterd.core.doors import Changes, Proof
 from rosterd.core.people import NUL, Row, ref_dn
 from rosterd.core.plan import GROUP, PERSON, is_active
 from rosterd.errors import Doubt
-from rosterd.gather import Follow, Gathered, SourcePlan
+from rosterd.fresh import Fresh, Look, read_again
+from rosterd.gather import Gathered
 from rosterd.grouping import Edge
-from rosterd.mapping import PeopleMapper
-from rosterd.mirror import (
-    Rows,
-    Told,
-    group_dn,
-    groups_told,
-    mapped,
-    people_told,
-    place_of,
-    refs_in,
-    row_of_kept,
-)  # fmt: skip
+from rosterd.mirror import Rows, Told, group_dn, mapped, place_of, refs_in, row_of_kept
 from rosterd.part import PartView, Scope, beside
 
-MOST = 1_000  # entries that may change at once; beyond that a full read is as quick
 AFFECTED = 5_000  # people who may be affected
 LOOKED_AT = 2_000_000  # possible seats that may be looked up
-
-
-@dataclass(frozen=True)
-class Look:
-    """What resolving works with."""
-
-    plan: SourcePlan
-    follow: Follow
-    ledger: Any  # rosterd.ledger.mirror.Mirror
-    binding: int
-
-    @property
-    def source(self) -> str:
-        return self.plan.source.name
-
-
-@dataclass
-class Fresh:
-    """What is other now: entries as they are, and as they were kept, by kind and id."""
-
-    now: dict[tuple[str, str], Told] = field(default_factory=dict)
-    was: dict[tuple[str, str], Told] = field(default_factory=dict)
-    warned: dict[str, int] = field(default_factory=dict)
-    read: int = 0
-
-    def ids(self) -> list[tuple[str, str]]:
-        return sorted({*self.now, *self.was})
-
-    def both(self, kind: str) -> Iterable[tuple[Told | None, Told | None]]:
-        """What was and what is, of every entry of a kind."""
-        for one in self.ids():
-            if one[0] == kind:
-                yield self.was.get(one), self.now.get(one)
 
 
 @dataclass
@@ -90,7 +45,7 @@ class Part:
 
 def resolve(look: Look, changes: Changes) -> Part:
     """The part that these changes affect. Raises Doubt, SourceError or Stopped."""
-    fresh = _read_again(look, changes)
+    fresh = read_again(look, changes)
     keys, refs, groups = _affected(look, fresh)
     people = _close(look, fresh, keys, refs)
     rows = Rows([], [], [])
@@ -98,79 +53,6 @@ def resolve(look: Look, changes: Changes) -> Part:
         rows.add(one)
     gathered, view = _part(look, fresh, people, keys, refs, groups)
     return Part(gathered, view, fresh, rows)
-
-
-# 1. What is other now
-
-
-def _read_again(look: Look, changes: Changes) -> Fresh:
-    fresh = Fresh()
-    _settle(look, fresh, PERSON, changes.people)
-    if look.plan.groups is not None:
-        _settle(look, fresh, GROUP, changes.groups)
-    for one in [one for one in fresh.now if fresh.now[one] == fresh.was.get(one)]:
-        del fresh.now[one], fresh.was[one]
-    return fresh
-
-
-def _settle(look: Look, fresh: Fresh, kind: str, delta: Delta) -> None:
-    """Reads the entries of one kind again, and finds out what became of those that are not there."""
-    if not delta:
-        return
-    gone = set(delta.gone)
-    if delta.present is not None:
-        gone |= look.ledger.mirrored_ids(look.binding, look.source, kind) - delta.present
-    if len(delta.touched) + len(gone) > MOST:
-        raise Doubt(f"more than {MOST:,} entries have changed at once")
-    now = {one.id: one for one in _again(look, fresh, kind, list(delta.touched.values()))}
-    fresh.read += len(now)
-    for one in kept(look, kind, {*delta.touched, *gone, *now}):
-        fresh.was[kind, one.id] = one
-    missing = [
-        (id_, dn)
-        for id_, dn in delta.touched.items()
-        if id_ not in now and id_ not in gone and (kind, id_) in fresh.was
-    ]
-    if missing:
-        look.follow.follower.left(missing)
-    for id_, one in now.items():
-        fresh.now[kind, id_] = one
-
-
-def _again(look: Look, fresh: Fresh, kind: str, dns: Sequence[str]) -> Iterable[Told]:
-    if not dns:
-        return []
-    found: list[Told] = []
-    if kind == PERSON:
-        feed = look.follow.follower.people(dns)
-        mapper = PeopleMapper(look.plan.people, feed.attributes, refs=True)
-        for batch in feed:
-            found += people_told(batch, mapper.rows(batch))
-        fresh.warned = mapper.warned
-    else:
-        assert look.plan.groups is not None
-        feed = look.follow.follower.groups(dns)
-        for batch in feed:
-            found += groups_told(look.plan.groups, feed.attributes, batch)
-    if len({one.id for one in found if one.id}) != len(found):
-        raise Doubt("the server shows no stable id of some entries, or one of them twice")
-    return found
-
-
-def kept(look: Look, kind: str, ids: Iterable[str]) -> list[Told]:
-    """What is kept of these entries."""
-    wanted = list(ids)
-    edges: dict[str, set[tuple[str, bytes]]] = {}
-    for _, id_, ref, handle in look.ledger.edges_told_by(look.binding, look.source, kind, wanted):
-        edges.setdefault(id_, set()).add((ref, handle))
-    return [
-        Told(kind, id_, key, data, _refs(kind, data), frozenset(edges.get(id_, ())))
-        for _, id_, key, data in look.ledger.mirrored(look.binding, look.source, kind, wanted)
-    ]
-
-
-def _refs(kind: str, data: str) -> tuple[str, ...]:
-    return refs_in(row_of_kept(data)) if kind == PERSON else (ref_dn(group_dn(data)),)
 
 
 # 2. Whom it affects
@@ -294,9 +176,7 @@ def _groups(look: Look, fresh: Fresh, refs: set[str], keys: set[bytes]) -> dict[
     Where groups nest, adds the groups' own refs to `refs`: their memberships matter as well.
     """
     stale = {id_ for kind, id_ in fresh.ids() if kind == GROUP}
-    found: dict[str, str] = {
-        one.id: one.data for one in fresh.now.values() if one.kind == GROUP
-    }
+    found: dict[str, str] = {one.id: one.data for one in fresh.now.values() if one.kind == GROUP}
     nested = look.follow.follower.nested
     handles: set[bytes] = set()
     seen: set[str] = set()

@@ -75,9 +75,7 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
     return outcome
 
 
-def _steps(
-    job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, following: Following
-) -> None:
+def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, following: Following) -> None:
     """The path itself."""
     ledger, now = tools.ledger, tools.clock()
     gathered, emails = _read(job, tools, outcome, following)
@@ -195,9 +193,7 @@ def _read(
     return gathered, emails
 
 
-def _account(
-    tools: Tools, outcome: Outcome, binding: int, following: Following
-) -> list[dict[str, Any]]:
+def _account(tools: Tools, outcome: Outcome, binding: int, following: Following) -> list[dict[str, Any]]:
     """What is set aside or refused, and what of it is news; told for good when the run ends 0 or 3."""
     plan, ledger = outcome.plan, tools.ledger
     if not tools.dry and plan.digest:

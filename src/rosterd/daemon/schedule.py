@@ -23,6 +23,7 @@ from rosterd.daemon.clock import Clock
 logging.getLogger("apscheduler").addHandler(logging.NullHandler())
 
 RUN, ACCESS, PRUNE = "run", "access", "prune"  # kinds of jobs
+FOLLOW = "follow"  # the kind of a turn that is due when a directory says that something has changed
 
 
 class Entry(NamedTuple):

@@ -93,15 +93,23 @@ class Mirror(Access):
             "DELETE FROM entry_ref WHERE binding = ? AND source = ? AND ref = ? AND kind = ? AND id = ?",
             [(*of, *row) for row in change.forget_refs],
         )
-        many("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?)", [(*of, *one) for one in change.entries])
+        many(
+            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?)", [(*of, *one) for one in change.entries]
+        )
         many("INSERT OR IGNORE INTO entry_ref VALUES (?, ?, ?, ?, ?)", [(*of, *row) for row in change.refs])
-        many("INSERT OR IGNORE INTO entry_edge VALUES (?, ?, ?, ?, ?, ?)", [(*of, *row) for row in change.edges])
+        many(
+            "INSERT OR IGNORE INTO entry_edge VALUES (?, ?, ?, ?, ?, ?)",
+            [(*of, *row) for row in change.edges],
+        )
 
     # Looking things up
 
     def mirrored(self, binding: int, source: str, kind: str, ids: Iterable[str]) -> list[Mirrored]:
         """The entries with these ids."""
-        return [Mirrored(*row) for row in self._some("kind, id, key, data FROM entry", binding, source, ids, kind, "id")]
+        return [
+            Mirrored(*row)
+            for row in self._some("kind, id, key, data FROM entry", binding, source, ids, kind, "id")
+        ]
 
     def mirrored_by_key(self, binding: int, source: str, kind: str, keys: Iterable[bytes]) -> list[Mirrored]:
         """The entries with these keys."""
@@ -129,7 +137,9 @@ class Mirror(Access):
         """ref, kind and id of the entries that go by these refs."""
         return self._some("ref, kind, id FROM entry_ref", binding, source, refs, None, "ref")
 
-    def mirrored_edges(self, binding: int, source: str, refs: Iterable[str]) -> list[tuple[str, str, str, bytes]]:
+    def mirrored_edges(
+        self, binding: int, source: str, refs: Iterable[str]
+    ) -> list[tuple[str, str, str, bytes]]:
         """kind and id of who tells of it, ref and handle of the memberships of these refs."""
         return self._some("kind, id, ref, handle FROM entry_edge", binding, source, refs, None, "ref")
 

@@ -66,7 +66,10 @@ class Notes(Desk):
                     " bucket = 'set_aside', shown = excluded.shown, reason = excluded.reason, content = ''",
                     (binding, kind, key, shown, reason, now, now),
                 )
-            over = "FROM problem WHERE binding = ? AND bucket = 'set_aside' AND (kind, key) NOT IN (SELECT kind, key FROM aside)"
+            over = (
+                "FROM problem WHERE binding = ? AND bucket = 'set_aside'"
+                " AND (kind, key) NOT IN (SELECT kind, key FROM aside)"
+            )
             if within is None:
                 self._db.execute(f"DELETE {over}", (binding,))
             else:

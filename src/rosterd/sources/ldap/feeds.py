@@ -18,10 +18,10 @@ from rosterd.sources.ldap.dn import normalise_dn, normalise_dns, within
 from rosterd.sources.ldap.flavors import ALL_GROUPS, BINARY, FLAVORS, Flavor, sid
 from rosterd.sources.ldap.groups import by_logon, complete, member_refs
 from rosterd.sources.ldap.pages import Page, Tally, read_pages
-from rosterd.sources.ldap.some import read_some
 from rosterd.sources.ldap.results import printable
 from rosterd.sources.ldap.rows import Block, Rows
 from rosterd.sources.ldap.session import Session
+from rosterd.sources.ldap.some import read_some
 from rosterd.sources.settings import LdapGroupsSettings, LdapSettings
 
 # Gives the connection for one pass, drops it when the pass is not read to its end, and words every fault.
@@ -89,7 +89,9 @@ def people_batches(
         rows = Rows(layout)
         batch = people_batch(source, settings, session, attributes, primaries, warnings)
         whole = partial(complete, session, layout)
-        for page in _pages(session, tally, place.base or settings.base, place.scope, place.filter, layout, only):
+        for page in _pages(
+            session, tally, place.base or settings.base, place.scope, place.filter, layout, only
+        ):
             yield batch(rows.block(page, whole))
 
     return batches

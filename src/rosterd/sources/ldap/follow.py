@@ -23,7 +23,16 @@ from rosterd.sources.ldap.pages import Tally
 from rosterd.sources.ldap.results import BUSY, SUCCESS, UNAVAILABLE, failure, name_of, printable
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.ldap.some import NO_SUCH_OBJECT
-from rosterd.sources.ldap.watches import CONTAINERS, GROUPS, PEOPLE, Cookie, Watch, cookie_of, id_text, watches
+from rosterd.sources.ldap.watches import (
+    CONTAINERS,
+    GROUPS,
+    PEOPLE,
+    Cookie,
+    Watch,
+    cookie_of,
+    id_text,
+    watches,
+)
 from rosterd.sources.settings import LdapSettings
 
 
@@ -91,7 +100,10 @@ class LdapFollower:
             if watch.kind == CONTAINERS:
                 _forbid_moves(kept, one)
         changed = Cookie(
-            kept.server, [watch._replace(cookie=one.cookie) for watch, one in told], kept.containers, kept.primaries
+            kept.server,
+            [watch._replace(cookie=one.cookie) for watch, one in told],
+            kept.containers,
+            kept.primaries,
         )
         return Changes(
             changed.text() if changed != kept else text,
@@ -128,7 +140,7 @@ class LdapFollower:
         return self.primary and any(ref in refs for refs in self._cookie.primaries.values())
 
     def left(self, ids: Iterable[tuple[str, str]]) -> None:
-        """Asks whether these entries (id, DN) are there: then they have left the search. Raises Doubt when one is not."""
+        """Returns when these entries (id, DN) are there: then they have left the search. Doubt when one is not."""
         flavor = FLAVORS[self._settings.flavor]
         with self._reading() as session:
             for id_, dn in ids:
@@ -235,4 +247,3 @@ def _forbid_moves(kept: Cookie, told: Told) -> None:
     lost = (told.gone & there) if told.present is None else (there - told.present)
     for id_ in lost:
         raise Doubt(f"the container {printable(kept.containers[id_])} is gone")
-
