@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeAlias
 
 from rosterd.core.access import Account
 from rosterd.core.people import NUL
-from rosterd.core.plan import KINDS, Change, Digest, Facts, Tally
+from rosterd.core.plan import KINDS, Change, Digest, Facts, Tally, created_of
 from rosterd.grouping import KnownEdge
 from rosterd.membership import Seat
-from rosterd.roster import Sorter, Spill, merged
+from rosterd.roster import BLOCK, Sorter, Spill, merged
 
 EXAMPLES = 1_000  # records listed in documents; the counts are exact all the same
 
@@ -80,26 +80,46 @@ Problem: TypeAlias = tuple[bytes, str, bytes, str, str, str, str]
 
 
 class ChangeLog:
-    """Changes in key order in a temporary file, each with whether an approval covers it."""
+    """Changes in key order in a temporary file, each with whether an approval covers it.
+
+    People whom nobody knew yet stay the lines they are (see core.people) until they are sent: of a first delivery
+    there may be a million.
+    """
 
     def __init__(self, *, digested: bool = True) -> None:
         self._digest = Digest() if digested else None
         self._spill: Spill[tuple[Any, ...]] = Spill()
-        self._places: list[tuple[int, int]] = []
+        self._places: list[tuple[tuple[int, int], bool]] = []  # and whether there lie lines
         self.count = 0
         self.approved = 0
 
     def add(self, rows: list[tuple[Change, bool]]) -> None:
-        if rows:
-            self._places.append(self._spill.write([(approved, *change) for change, approved in rows]))
-            self.count += len(rows)
+        for start in range(0, len(rows), BLOCK):  # a slice at once would be held four times over
+            block = rows[start : start + BLOCK]
+            self._places.append(
+                (self._spill.write([(approved, *change) for change, approved in block]), False)
+            )
             if self._digest is not None:
-                self._digest.feed([change for change, _ in rows])
-            self.approved += sum(approved for _, approved in rows)
+                self._digest.feed([change for change, _ in block])
+        self.count += len(rows)
+        self.approved += sum(approved for _, approved in rows)
+
+    def add_created(self, lines: list[str]) -> None:
+        """People to create, none of them approved."""
+        for start in range(0, len(lines), BLOCK):
+            block = lines[start : start + BLOCK]
+            self._places.append((self._spill.write([(line,) for line in block]), True))
+            if self._digest is not None:
+                self._digest.feed_created(block)
+        self.count += len(lines)
 
     def __iter__(self) -> Iterator[list[tuple[Change, bool]]]:
-        for place in self._places:
-            yield [(Change(*row[1:]), row[0]) for row in self._spill.read(place)]
+        for place, lines in self._places:
+            rows = self._spill.read(place)
+            if lines:
+                yield [(created_of(line), False) for (line,) in rows]
+            else:
+                yield [(Change(*row[1:]), row[0]) for row in rows]
 
     def digest(self) -> str:
         """The digest of all changes so far."""
@@ -230,6 +250,11 @@ class Judge:
         self._refusals = ledger.has_refusals(terms.binding)
         self._low = b""
         self._approvals = ledger.has_approvals(terms.binding, terms.now)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was refused or approved: there is nothing to weigh."""
+        return not self._refusals and not self._approvals
 
     def refused(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[str, str, float]]:
         """Standing refusals from where the last call ended up to the last of these keys; called in key order."""

@@ -17,11 +17,14 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import httpcore
-import httpx
 import truststore
 
+from rosterd.absent import absent
 from rosterd.deadline import Backend, Resolver, Watch
 from rosterd.errors import RosterdError, SettingsError, TargetError
+
+with absent("httpx._main"):  # its own command line, with all that paints it
+    import httpx
 
 IDLE = 30.0  # seconds an unused connection is kept: less than servers do, so that they seldom close first
 ERROR = 1 << 16  # bytes that are read of an error's body

@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import structlog
+from rosterd.absent import absent
+
+with absent("rich", "better_exceptions"):  # for tracebacks in colour, which nobody is shown here
+    import structlog
+    from structlog.contextvars import bind_contextvars, bound_contextvars
+
+__all__ = ["bind_contextvars", "bound_contextvars", "configure"]
 
 LEVELS = {-1: 40, 0: 30, 1: 20, 2: 10}  # -q, nothing, -v, -vv: error, warning, info, debug
 

@@ -9,8 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from structlog.contextvars import bound_contextvars
-
 from rosterd import assemble
 from rosterd.core.guard import Verdict
 from rosterd.core.plan import KINDS, Tally
@@ -20,6 +18,7 @@ from rosterd.errors import RosterdError, SettingsError, worst
 from rosterd.job import Job, Outcome, Tools
 from rosterd.lanes import Halt
 from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.log import bound_contextvars
 from rosterd.run import run_customer
 from rosterd.settings import Settings
 

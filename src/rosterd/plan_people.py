@@ -13,6 +13,7 @@ from rosterd.core.people import (
     NO_KEY,
     OUT,
     TRIED,
+    US,
     Known,
     Row,
     Wanted,
@@ -34,6 +35,7 @@ from rosterd.renames import find_renames
 from rosterd.roster import Sorter, merged
 
 _key = itemgetter(2)  # of a Change
+_ACTIVE = US + ACTIVE  # how the line of somebody to deliver ends
 
 
 def plan_people(
@@ -130,6 +132,8 @@ def _slice(
     them, where they are needed anyway.
     """
     tally, facts = plan.tallies[PERSON], plan.facts
+    if not lines and judge.idle and not terms.only:  # a first delivery: nothing to weigh
+        rows = _newcomers(plan, rows)
     ours, known = _different(rows, lines)
     same = len(rows) - len(ours)
     tally.unchanged += same
@@ -149,9 +153,6 @@ def _slice(
     standing = judge.refused([key_of(row).encode("utf-8", "surrogatepass") for row in bounds])
     changes: list[Change] = []
     refused: set[bytes] = set()
-    if not standing:  # most of a first delivery: new, and nothing to weigh
-        changes = [_created(person) for person, old in pairs if old is None and person[8] == ACTIVE]
-        pairs = [pair for pair in pairs if pair[1] is not None or pair[0][8] != ACTIVE] if changes else pairs
     for person, old in pairs:
         change = _decide(terms, plan, person, old)
         if change is None:
@@ -176,6 +177,17 @@ def _slice(
     calm = {person[0] for person, old in pairs if old and old[8] == DOUBT and old[1:5] == person[1:5]}
     _log(terms, plan, judge, changes, calm)
     return refused
+
+
+def _newcomers(plan: Plan, rows: list[Row]) -> list[Row]:
+    """Logs those who are simply new; gives the others, none of whom leads to a change."""
+    wanted = [row for row in rows if row[0].endswith(_ACTIVE)]
+    if any(row[2] for row in wanted):
+        return rows  # somebody comes with a warning
+    plan.people.add_created([row[0] for row in wanted])
+    plan.tallies[PERSON].unsent += len(wanted)
+    plan.facts.creates += len(wanted)
+    return [row for row in rows if not row[0].endswith(_ACTIVE)] if len(wanted) < len(rows) else []
 
 
 def _equal(rows: list[Row], lines: list[str]) -> bool:
@@ -218,11 +230,6 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
     if fate == GONE and old is not None and not terms.holds_back(old[5]):
         return _gone(old)
     return None
-
-
-def _created(person: Wanted) -> Change:
-    shown = f"{person[1]}//{person[2]}"
-    return Change(CREATE, PERSON, person[0], shown, None, person[1:5], person[5:8])
 
 
 def _gone(row: Known) -> Change:

@@ -23,7 +23,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 SMALL_RUN, RUN = 8_192, 25_000  # rows sorted in memory at a time: runs grow with what has come, up to 14 MiB
 BLOCK = 256  # rows read back at a time from each run
-CHUNK = 4_096  # rows handed on at a time
+CHUNK = 2_048  # rows handed on at a time
 _MARSHAL = 2  # without the table of shared references, which costs more than it saves here
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from structlog.contextvars import bind_contextvars
-
 from rosterd.access import note_directory, read_places, write_report
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
@@ -21,6 +19,7 @@ from rosterd.errors import LedgerError, RosterdError, SourceError, Stopped
 from rosterd.following import Following
 from rosterd.gather import Gathered, gather
 from rosterd.job import Job, Outcome, Tools
+from rosterd.log import bind_contextvars
 from rosterd.membership import folded
 from rosterd.news import told_or_new
 from rosterd.planning import check_sums, make_plan

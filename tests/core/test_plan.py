@@ -21,10 +21,12 @@ from rosterd.core.plan import (
     Change,
     Digest,
     Tally,
+    created_of,
     decide,
     is_active,
     mentions,
 )  # fmt: skip
+from rosterd.draft import ChangeLog
 
 FATES = {
     (ACTIVE, None): CREATE, (ACTIVE, TRIED): CREATE, (ACTIVE, DOUBT): UPDATE, (ACTIVE, LEFT): UPDATE,
@@ -134,3 +136,21 @@ def test_sums() -> None:
 def test_whom_a_pilot_means(who: str, meant: bool) -> None:
     assert mentions((who,), b"ndd\0ana", "A@b.c") is meant
     assert not mentions((who,), b"ndd\0bob", "")
+
+
+def test_people_logged_as_lines_are_the_changes_they_stand_for() -> None:
+    people = [("ndd\0zoë\ud800", "NDD", "Zoë\ud800", "", "z@example.com", "hr", "7", "CN=Zoë", "active")]
+    people += [
+        (f"ndd\0u{i:04}", "NDD", f"u{i:04}", f'"{i}\\', "", "hr", "", "", "active") for i in range(600)
+    ]
+    lines = ["\x1f".join(person) for person in people]
+    short, long = ChangeLog(), ChangeLog()
+    short.add_created(lines)
+    long.add([(created_of(line), False) for line in lines])
+    assert [row for rows in short for row in rows] == [row for rows in long for row in rows]
+    assert (short.count, short.approved, short.digest()) == (long.count, long.approved, long.digest())
+    first = next(iter(short))[0][0]
+    assert first == Change("create", "person", "ndd\0zoë\ud800".encode("utf-8", "surrogatepass"), "NDD//Zoë\ud800",
+                           None, ("NDD", "Zoë\ud800", "", "z@example.com"), ("hr", "7", "CN=Zoë"))  # fmt: skip
+    short.close()
+    long.close()

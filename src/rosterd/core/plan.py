@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
-from rosterd.core.people import ACTIVE, ASIDE, DOUBT, LEFT, OUT, TRIED
+from rosterd.core.people import ACTIVE, ASIDE, DOUBT, LEFT, OUT, TRIED, US
 
 CREATE, UPDATE, GONE = "create", "update", "gone"
 PERSON, GROUP, SEAT, REGISTRATION = "person", "group", "seat", "registration"
@@ -59,6 +59,14 @@ class Change(NamedTuple):
         }
 
 
+def created_of(line: str) -> Change:
+    """The creation of a person whom nobody knew yet, from the line that describes them (see core.people)."""
+    key, domain, logon, name, email, source, identity, dn, _state = line.split(US)
+    after, provenance = (domain, logon, name, email), (source, identity, dn)
+    spelt = key.encode("utf-8", "surrogatepass")
+    return Change(CREATE, PERSON, spelt, f"{domain}//{logon}", None, after, provenance)
+
+
 def _fields(kind: str, values: tuple[str, ...] | None) -> dict[str, str] | None:
     if values is None:
         return None
@@ -74,6 +82,13 @@ class Digest:
     def feed(self, changes: Sequence[Change]) -> None:
         if changes:
             rows = _encode([(c.op, c.kind, c.shown, c.before, c.after) for c in changes])
+            self._hash.update(rows[1:-1].encode("utf-8", "surrogatepass") + b",")
+
+    def feed_created(self, lines: Sequence[str]) -> None:
+        """As `feed` with the changes that these lines are."""
+        if lines:
+            people = [line.split(US, 5)[1:5] for line in lines]
+            rows = _encode([(CREATE, PERSON, f"{new[0]}//{new[1]}", None, new) for new in people])
             self._hash.update(rows[1:-1].encode("utf-8", "surrogatepass") + b",")
 
     def hexdigest(self) -> str:

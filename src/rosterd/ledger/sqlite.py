@@ -127,22 +127,22 @@ class SqliteLedger(Mirror):
         run_many(
             "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, (SELECT count(*) FROM history WHERE binding = ?1"
             " AND kind = ?2 AND key = ?3 AND run = ?4), ?, '')",
-            [(binding, kind, c.key, run, c.text) for c in changes if c.before is not None],
+            ((binding, kind, c.key, run, c.text) for c in changes if c.before is not None),
         )
         if kind == PERSON:
             run_many(
                 "INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', ?)",
-                [(binding, c.key, *(c.after or ()), *c.provenance, run) for c in changes],
+                ((binding, c.key, *(c.after or ()), *c.provenance, run) for c in changes),
             )
         elif kind == GROUP:
             run_many(
                 "INSERT OR REPLACE INTO grouping VALUES (?, ?, ?, ?, ?, ?, ?, 'active', ?)",
-                [(binding, c.key, *(c.after or ()), *c.provenance, run) for c in changes],
+                ((binding, c.key, *(c.after or ()), *c.provenance, run) for c in changes),
             )
         else:
             run_many(
                 "INSERT OR REPLACE INTO seat VALUES (?, ?, ?, 'active', ?)",
-                [(binding, c.key, c.provenance[0], run) for c in changes],
+                ((binding, c.key, c.provenance[0], run) for c in changes),
             )
         for table in ("problem", "plan_change"):
             if self._rows(

@@ -39,7 +39,11 @@ def body_start(client: str) -> bytes:
 
 def users_body(client: str, people: Sequence[Person]) -> bytes:
     """The body of `POST /v1/users` and `/v1/users/synchronize`: UTF-8, records in the order given."""
-    return body_start(client) + f'"Users":{_encode([_user(person) for person in people])}}}'.encode()
+    parts = [body_start(client), b'"Users":[']
+    for start in range(0, len(people), 500):  # all of them as dictionaries take five times their JSON
+        some = [_user(person) for person in people[start : start + 500]]
+        parts += [b"," if start else b"", _encode(some)[1:-1].encode()]
+    return b"".join([*parts, b"]}"])
 
 
 def groups_body(client: str, groups: Sequence[Grouping]) -> bytes:
