@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +70,8 @@ def _settle(look: Look, fresh: Fresh, kind: str, delta: Delta) -> None:
         gone |= look.ledger.mirrored_ids(look.binding, look.source, kind) - delta.present
     if len(delta.touched) + len(gone) > MOST:
         raise Doubt(f"more than {MOST:,} entries have changed at once")
+    if delta.touched and delta.present is None:
+        _forbid_reload(look, kind, {*delta.touched, *gone})
     now = {one.id: one for one in _again(look, fresh, kind, list(delta.touched.values()))}
     fresh.read += len(now)
     for one in kept(look, kind, {*delta.touched, *gone, *now}):
@@ -79,9 +82,19 @@ def _settle(look: Look, fresh: Fresh, kind: str, delta: Delta) -> None:
         if id_ not in now and id_ not in gone and (kind, id_) in fresh.was
     ]
     if missing:
-        look.follow.follower.left(missing)
+        look.follow.follower.there(missing)  # then they are no longer what they were
     for id_, one in now.items():
         fresh.now[kind, id_] = one
+
+
+def _forbid_reload(look: Look, kind: str, told: set[str]) -> None:
+    """A server that no longer knows the cookie may tell everything as if it were new, and then says of nobody that
+    it is gone. So one entry of which it has said nothing must still be there."""
+    other = look.ledger.mirrored_beside(look.binding, look.source, kind, told)
+    if other is not None:
+        look.follow.follower.there([(other.id, str(json.loads(other.data)[1]))])
+    elif look.ledger.anybody_mirrored(look.binding, look.source, kind, ()):
+        raise Doubt("the server tells everything as if it were new")
 
 
 def _again(look: Look, fresh: Fresh, kind: str, dns: Sequence[str]) -> Iterable[Told]:

@@ -143,8 +143,8 @@ class Follower(Protocol):
     def answers(self, ref: str) -> bool:
         """Whether the group with this ref may be somebody's primary group. Only after `since`."""
 
-    def left(self, ids: Iterable[tuple[str, str]]) -> None:
-        """Returns when the server shows each of these entries (id, DN) outside the feed; else Doubt."""
+    def there(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Returns when each of these entries (id, DN) is in the directory, whether in a feed or not; else Doubt."""
 
 
 class Target(Protocol):

@@ -111,6 +111,12 @@ class Mirror(Access):
             for row in self._some("kind, id, key, data FROM entry", binding, source, ids, kind, "id")
         ]
 
+    def mirrored_beside(self, binding: int, source: str, kind: str, ids: set[str]) -> Mirrored | None:
+        """An entry of a kind that is none of these, when there is one."""
+        sql = "SELECT kind, id, key, data FROM entry WHERE binding = ? AND source = ? AND kind = ? LIMIT ?"
+        rows = self._rows(sql, (binding, source, kind, len(ids) + 1))
+        return next((Mirrored(*row) for row in rows if row[1] not in ids), None)
+
     def mirrored_by_key(self, binding: int, source: str, kind: str, keys: Iterable[bytes]) -> list[Mirrored]:
         """The entries with these keys."""
         found = self._some("kind, id, key, data FROM entry", binding, source, keys, kind, "key")

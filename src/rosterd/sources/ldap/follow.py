@@ -35,6 +35,9 @@ from rosterd.sources.ldap.watches import (
 )
 from rosterd.sources.settings import LdapSettings
 
+# 389 DS names whoever is gone, one by one, and yet its Sync Done control does not say so (refreshDeletes is false).
+NAMES_ALL = ("389ds",)
+
 
 @dataclass
 class Told:
@@ -139,8 +142,8 @@ class LdapFollower:
         assert self._cookie is not None
         return self.primary and any(ref in refs for refs in self._cookie.primaries.values())
 
-    def left(self, ids: Iterable[tuple[str, str]]) -> None:
-        """Returns when these entries (id, DN) are there: then they have left the search. Doubt when one is not."""
+    def there(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Returns when each of these entries (id, DN) is in the directory; Doubt when one is not."""
         flavor = FLAVORS[self._settings.flavor]
         with self._reading() as session:
             for id_, dn in ids:
@@ -151,7 +154,7 @@ class LdapFollower:
                 binary = BINARY.get(flavor.id.lower(), bytes.decode)
                 values = parse(*answer.entries[0])[1] if answer.entries else []
                 if [binary(value) for _, some in values for value in some] != [id_]:
-                    raise Doubt(f"{printable(dn)} has changed and cannot be found")
+                    raise Doubt(f"{printable(dn)} cannot be found, and nothing was told of its end")
 
     def _ask(self, session: Session, watch: Watch, most: int | None) -> Told:
         """What one watch is told; `most`: None for a first look, of which only containers are kept."""
@@ -173,6 +176,8 @@ class LdapFollower:
                 case sync.Notice(code, said):
                     raise failure("the server ended the connection", code, said)
                 case sync.End() as end:
+                    if self._settings.flavor in NAMES_ALL:
+                        end = end._replace(deletes=True)
                     return _settled(told, end, watch, first=most is None)
 
     def _note(self, told: Told, entry: sync.Entry) -> None:
