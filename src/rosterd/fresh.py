@@ -53,12 +53,30 @@ class Fresh:
 
 def read_again(look: Look, changes: Changes) -> Fresh:
     fresh = Fresh()
+    _forbid_reload(look, PERSON, changes.people)
+    _forbid_reload(look, GROUP, changes.groups)
     _settle(look, fresh, PERSON, changes.people)
     if look.plan.groups is not None:
-        _settle(look, fresh, GROUP, changes.groups)
+        groups = _with_linked(look, fresh, changes.groups) if look.follow.follower.linked else changes.groups
+        _settle(look, fresh, GROUP, groups)
     for one in [one for one in fresh.now if fresh.now[one] == fresh.was.get(one)]:
         del fresh.now[one], fresh.was[one]
     return fresh
+
+
+def _with_linked(look: Look, fresh: Fresh, delta: Delta) -> Delta:
+    """The changed groups, and those whose members are other ones because somebody has come, moved or gone."""
+    old: set[str] = set()
+    moved: list[str] = []
+    for was, now in fresh.both(PERSON):
+        if was is None or now is None or was.refs != now.refs:
+            old.update(was.refs if was is not None else ())
+            moved += [now.id] if now is not None else []
+    edges = look.ledger.mirrored_edges(look.binding, look.source, old)
+    groups = {id_ for kind, id_, _, _ in edges if kind == GROUP}
+    named = look.ledger.named(look.binding, look.source, map(ref_dn, look.follow.follower.groups_of(moved)))
+    groups |= {id_ for _, kind, id_ in named if kind == GROUP}
+    return delta._replace(touched={id_: f"<GUID={id_}>" for id_ in groups - delta.gone} | dict(delta.touched))
 
 
 def _settle(look: Look, fresh: Fresh, kind: str, delta: Delta) -> None:
@@ -70,8 +88,6 @@ def _settle(look: Look, fresh: Fresh, kind: str, delta: Delta) -> None:
         gone |= look.ledger.mirrored_ids(look.binding, look.source, kind) - delta.present
     if len(delta.touched) + len(gone) > MOST:
         raise Doubt(f"more than {MOST:,} entries have changed at once")
-    if delta.touched and delta.present is None:
-        _forbid_reload(look, kind, {*delta.touched, *gone})
     now = {one.id: one for one in _again(look, fresh, kind, list(delta.touched.values()))}
     fresh.read += len(now)
     for one in kept(look, kind, {*delta.touched, *gone, *now}):
@@ -87,9 +103,12 @@ def _settle(look: Look, fresh: Fresh, kind: str, delta: Delta) -> None:
         fresh.now[kind, id_] = one
 
 
-def _forbid_reload(look: Look, kind: str, told: set[str]) -> None:
+def _forbid_reload(look: Look, kind: str, delta: Delta) -> None:
     """A server that no longer knows the cookie may tell everything as if it were new, and then says of nobody that
     it is gone. So one entry of which it has said nothing must still be there."""
+    if not delta.touched or delta.present is not None:
+        return
+    told = {*delta.touched, *delta.gone}
     other = look.ledger.mirrored_beside(look.binding, look.source, kind, told)
     if other is not None:
         look.follow.follower.there([(other.id, str(json.loads(other.data)[1]))])

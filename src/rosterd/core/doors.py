@@ -125,6 +125,10 @@ class Follower(Protocol):
     def nested(self) -> bool:
         """Whether members of a group's groups count as its members."""
 
+    @property
+    def linked(self) -> bool:
+        """Whether a move or the end of somebody changes groups without the groups being told of as changed."""
+
     def start(self) -> None:
         """Before a full read: notes where the directory stands."""
 
@@ -142,6 +146,9 @@ class Follower(Protocol):
 
     def answers(self, ref: str) -> bool:
         """Whether the group with this ref may be somebody's primary group. Only after `since`."""
+
+    def groups_of(self, _ids: Iterable[str]) -> list[str]:
+        """Where members are linked: the normalised DNs of the groups that these people are in."""
 
     def there(self, ids: Iterable[tuple[str, str]]) -> None:
         """Returns when each of these entries (id, DN) is in the directory, whether in a feed or not; else Doubt."""

@@ -34,7 +34,7 @@ from rosterd.sources.values import (
     no_repetition,
 )
 
-FOLLOWED = ("openldap", "389ds")  # flavors whose changes can be followed
+FOLLOWED = ("openldap", "389ds", "active-directory")  # flavors whose changes can be followed
 
 __all__ = [
     "FOLLOWED",

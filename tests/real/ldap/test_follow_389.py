@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +12,6 @@ import pytest
 from tests.real import dirsrv
 from tests.real.ldap.follow_kit import followed, following, generous, proven, read_whole
 from tests.real.ldap.runs_kit import (
-    BASE,
     BRANCH,
     GROUPS,
     PEOPLE,
@@ -34,7 +34,7 @@ FLOOR1 = f"cn=Print-Floor1,{GROUPS}"
 
 def _entries() -> Iterator[dirsrv.Entry]:
     for dn, attributes in small():
-        yield dn, {**attributes, "aci": [dirsrv.READER_MAY_READ]} if dn == BASE else attributes
+        yield dn, {**attributes, "aci": [dirsrv.READER_MAY_READ]} if dn == dirsrv.BASE else attributes
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_cookie_that_the_server_does_not_know_loses_nothing(
     with closing(apsw.Connection(str(site.ledger))) as ledger:
         ((text,),) = list(ledger.execute("SELECT cookie FROM followed"))
         kept = json.loads(text)
-        coded = dirsrv.base64.b64encode(cookie.encode()).decode()
+        coded = base64.b64encode(cookie.encode()).decode()
         kept["watches"] = [[*watch[:4], coded] for watch in kept["watches"]]
         ledger.execute("UPDATE followed SET cookie = ?", (json.dumps(kept),))
     part = site.one()

@@ -53,7 +53,7 @@ from tests.real.relay import Relay, relaying
 from tests.real.slapd import Slapd, load, running
 
 FLOOR1 = f"cn=Print-Floor1,{GROUPS}"
-NEVER = {"schedule": "0 0 1 1 *"}  # of the service: nothing but following may bring a change
+NEVER: dict[str, Any] = {"schedule": "0 0 1 1 *"}  # of the service: nothing but following may bring a change
 
 
 @pytest.fixture(scope="module")

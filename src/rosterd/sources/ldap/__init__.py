@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rosterd.errors import SourceError
 from rosterd.sources.ldap.belonging import Primaries
 from rosterd.sources.ldap.connect import Log, connect
+from rosterd.sources.ldap.dirsync import DirSyncFollower
 from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.faults import boundary
 from rosterd.sources.ldap.feeds import LdapFeed, group_batches, people_batches
@@ -70,7 +71,8 @@ class LdapSource:
     def follower(self) -> LdapFollower:
         """Who follows the changes, over the same connection."""
         attributes = (self._people_attributes, self._group_attributes)
-        return LdapFollower(self._name, self._settings, attributes, self._reading, self._primaries)
+        kind = DirSyncFollower if self._settings.flavor == "active-directory" else LdapFollower
+        return kind(self._name, self._settings, attributes, self._reading, self._primaries)
 
     def probe(self) -> Probe:
         """Connects, binds, and looks at the server and its first people. Raises SourceError or Stopped."""

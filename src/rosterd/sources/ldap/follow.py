@@ -52,6 +52,8 @@ class Told:
 class LdapFollower:
     """Follows the changes of one source; see core.doors.Follower."""
 
+    linked = False
+
     def __init__(
         self, name: str, settings: LdapSettings, attributes: tuple[Sequence[str], Sequence[str]],
         reading: Callable[[], AbstractContextManager[Session]], primaries: Primaries,
@@ -141,6 +143,10 @@ class LdapFollower:
         """Whether the group with this ref may be somebody's primary group."""
         assert self._cookie is not None
         return self.primary and any(ref in refs for refs in self._cookie.primaries.values())
+
+    def groups_of(self, _ids: Iterable[str]) -> list[str]:
+        """Nothing: where members are no links, groups tell all changes themselves."""
+        return []
 
     def there(self, ids: Iterable[tuple[str, str]]) -> None:
         """Returns when each of these entries (id, DN) is in the directory; Doubt when one is not."""

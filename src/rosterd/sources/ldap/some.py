@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from rosterd.errors import SourceError
+from rosterd.sources.ldap import ber
 from rosterd.sources.ldap.connect import compile_search
 from rosterd.sources.ldap.dn import normalise_dn, within
 from rosterd.sources.ldap.pages import Page, Tally
@@ -36,12 +37,20 @@ def read_some(
         if answer.references:
             raise SourceError(f"{printable(dn)} lies on another server, which is never followed")
         tally.add(answer)
-        page += answer.entries
+        page += [
+            entry for entry in answer.entries if not dn.startswith("<") or lies_in(_name(*entry), base, scope)
+        ]
         if len(page) >= AT_ONCE:
             yield page
             page = []
     if page:
         yield page
+
+
+def _name(message: bytes, start: int, end: int) -> str:
+    """The DN of an entry."""
+    first, last = ber.expect(message, start, end, ber.OCTETS)
+    return message[first:last].decode("utf-8", "replace")
 
 
 def lies_in(dn: str, base: str, scope: str) -> bool:

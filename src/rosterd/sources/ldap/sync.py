@@ -98,17 +98,17 @@ def _understood(message: bytes, message_id: int) -> Message:
     found = ber.number(message, first, at)
     tag, start, at = ber.header(message, at, end)
     if found == 0 and tag == _EXTENDED:
-        return Notice(*_result(message, start, at))
+        return Notice(*result(message, start, at))
     if found != message_id:
         raise ValueError(f"request {found} was answered where {message_id} was asked")
-    controls = _controls(message, at, end)
+    found_controls = controls(message, at, end)
     match tag:
         case 0x64:  # SearchResultEntry
-            return _entry(message, start, at, controls)
+            return _entry(message, start, at, found_controls)
         case 0x79:  # IntermediateResponse
             return _info(message, start, at)
         case 0x65:  # SearchResultDone
-            return _end(message, start, at, controls)
+            return _end(message, start, at, found_controls)
         case 0x73:  # SearchResultReference
             urls = ber.children(message, start, at)
             return Elsewhere(tuple(_text(message[first:last]) for _, first, last in urls))
@@ -116,7 +116,7 @@ def _understood(message: bytes, message_id: int) -> Message:
             raise ValueError(f"a message of kind {tag:#04x} stands in a search's answer")
 
 
-def _controls(message: bytes, at: int, end: int) -> dict[str, bytes]:
+def controls(message: bytes, at: int, end: int) -> dict[str, bytes]:
     """The values of the controls after an operation, by their type."""
     found: dict[str, bytes] = {}
     if at == end:
@@ -131,11 +131,11 @@ def _controls(message: bytes, at: int, end: int) -> dict[str, bytes]:
     return found
 
 
-def _entry(message: bytes, start: int, end: int, controls: dict[str, bytes]) -> Entry:
+def _entry(message: bytes, start: int, end: int, beside: dict[str, bytes]) -> Entry:
     """A Sync State Value (RFC 4533, section 2.3) and the name of its entry."""
     first, last = ber.expect(message, start, end, ber.OCTETS)
     dn = _text(message[first:last])
-    value = controls.get(STATE)
+    value = beside.get(STATE)
     if value is None:
         raise ValueError("an entry came without its state")
     at, stop = ber.expect(value, 0, len(value), ber.SEQUENCE)
@@ -174,10 +174,10 @@ def _info(message: bytes, start: int, end: int) -> Info:
     return Info(cookie, tuple(_uuid(value[first:last]) for _, first, last in ids), deletes)
 
 
-def _end(message: bytes, start: int, end: int, controls: dict[str, bytes]) -> End:
+def _end(message: bytes, start: int, end: int, beside: dict[str, bytes]) -> End:
     """A Sync Done Value (RFC 4533, section 2.4) beside the result."""
-    code, said = _result(message, start, end)
-    value = controls.get(DONE)
+    code, said = result(message, start, end)
+    value = beside.get(DONE)
     if value is None:
         return End(code, said, False, None, False)
     at, stop = ber.expect(value, 0, len(value), ber.SEQUENCE)
@@ -185,7 +185,7 @@ def _end(message: bytes, start: int, end: int, controls: dict[str, bytes]) -> En
     return End(code, said, True, cookie, _flag(value, at, stop, default=False)[0])
 
 
-def _result(message: bytes, start: int, end: int) -> tuple[int, str]:
+def result(message: bytes, start: int, end: int) -> tuple[int, str]:
     """Code and text of an LDAPResult (RFC 4511, section 4.1.9)."""
     first, at = ber.expect(message, start, end, _ENUMERATED)
     code = ber.number(message, first, at)

@@ -19,10 +19,11 @@ from rosterd.sources.ldap.feeds import group_bases
 from rosterd.sources.ldap.flavors import ALL_GROUPS, Name
 from rosterd.sources.settings import LdapSettings
 
-Kind: TypeAlias = Literal["people", "groups", "containers"]
+Kind: TypeAlias = Literal["people", "groups", "containers", "domain"]
 PEOPLE: Final = "people"
 GROUPS: Final = "groups"
 CONTAINERS: Final = "containers"
+DOMAIN: Final = "domain"  # all of it, whatever it is: how Active Directory tells changes
 
 FORM = 1  # of a cookie; another one is not understood
 
