@@ -12,7 +12,7 @@ from tests.real.ldap.runs_kit import SMALL_RULES, Site, hq, opened, small
 from tests.real.slapd import READER, Slapd, load, running
 
 SESSION_LOG = "syncprov-sessionlog 500\n"
-TELLING = "index entryUUID eq\noverlay syncprov\n"
+TELLING = "index entryUUID,entryCSN eq\noverlay syncprov\n"
 
 # What a full read must leave as it finds it; times and runs aside.
 _KEPT = {
@@ -48,10 +48,10 @@ def telling(folder: Path, log: str = SESSION_LOG) -> Iterator[Slapd]:
 
 @contextmanager
 def following(
-    folder: Path, slapd: Slapd, source: dict[str, Any] | None = None, **acme: Any
+    folder: Path, slapd: Slapd | None, source: dict[str, Any] | None = None, **acme: Any
 ) -> Iterator[Site]:
     """An office that has read everything once, and follows from then on."""
-    wanted = source or hq(slapd.url, follow=True)
+    wanted = source or hq(slapd.url if slapd else "", follow=True)
     with opened(folder, slapd, sources={"hq": wanted}, **acme) as site:
         site.set(orbix={"membership": "additive"})
         site.run()
