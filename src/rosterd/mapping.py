@@ -168,11 +168,8 @@ class PeopleMapper:
         for i, text in enumerate(texts):
             if self._identifier.fullmatch(text):
                 continue
-            if (
-                "ascii" in repair
-                and (mended := anyascii(normalize("NFC", text)))
-                and self._identifier.fullmatch(mended)
-            ):
+            mended = _transliterated(text) if "ascii" in repair else ""
+            if self._identifier.fullmatch(mended):
                 texts[i] = mended.lower() if lower else mended
             else:
                 problems.aside(i, self._unfit(field, text))
@@ -183,7 +180,8 @@ class PeopleMapper:
             return f"has no {field}"
         bad = next(char for char in text if not self._identifier.fullmatch(char))
         shown = repr(bad) if bad.isprintable() else f"U+{ord(bad):04X}"
-        hint = '; `repair = ["ascii"]` would mend it' if self._identifier.fullmatch(anyascii(text)) else ""
+        mends = self._identifier.fullmatch(_transliterated(text))
+        hint = '; `repair = ["ascii"]` would mend it' if mends else ""
         return f"the {field} {text[:80]!r} has {shown}, which Orbix does not accept{hint}"
 
     def _names(self, texts: list[str], problems: Problems) -> list[str]:
@@ -284,6 +282,13 @@ class PeopleMapper:
             )
             key = NO_KEY + f"{self._plan.source}\0{shown}\0{wanted[9]}".encode("utf-8", "replace")
         return (key, *wanted[1:8], state, wanted[9], reason, wanted[11])
+
+
+def _transliterated(text: str) -> str:
+    """The text in ASCII letters; "" for one with something unseen in it: zero-width and directional characters make
+    two names look like one, and are never mended away.
+    """
+    return anyascii(normalize("NFC", text)) if text.isprintable() else ""
 
 
 def _odd(lines: list[str]) -> bool:

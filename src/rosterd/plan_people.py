@@ -35,6 +35,7 @@ from rosterd.renames import find_renames
 from rosterd.roster import Sorter, merged
 
 _key = itemgetter(2)  # of a Change
+_reason = itemgetter(2)  # of a Row
 _ACTIVE = US + ACTIVE  # how the line of somebody to deliver ends
 
 
@@ -181,13 +182,14 @@ def _slice(
 
 def _newcomers(plan: Plan, rows: list[Row]) -> list[Row]:
     """Logs those who are simply new; gives the others, none of whom leads to a change."""
-    wanted = [row for row in rows if row[0].endswith(_ACTIVE)]
-    if any(row[2] for row in wanted):
+    new = [row[0] for row in rows if row[0].endswith(_ACTIVE)]
+    others = [row for row in rows if not row[0].endswith(_ACTIVE)] if len(new) < len(rows) else []
+    if sum(map(bool, map(_reason, rows))) > sum(map(bool, map(_reason, others))):
         return rows  # somebody comes with a warning
-    plan.people.add_created([row[0] for row in wanted])
-    plan.tallies[PERSON].unsent += len(wanted)
-    plan.facts.creates += len(wanted)
-    return [row for row in rows if not row[0].endswith(_ACTIVE)] if len(wanted) < len(rows) else []
+    plan.people.add_created(new)
+    plan.tallies[PERSON].unsent += len(new)
+    plan.facts.creates += len(new)
+    return others
 
 
 def _equal(rows: list[Row], lines: list[str]) -> bool:

@@ -22,6 +22,8 @@ from rosterd.lanes import Sendable, drive
 
 BISECTIONS = 1_024  # requests a run may spend on finding the records at fault
 
+_new = tuple.__new__  # see core.plan
+
 BROKEN = "every single record of a request was refused with 400: the contract itself seems broken"
 TOO_LARGE = "too large for a request (413)"
 ALL_TOO_LARGE = "every single record of a request was refused as too large (413)"
@@ -87,12 +89,15 @@ class Delivery:
     where: str = ""  # the target, for messages
     mismatch: str = ""  # a batch stayed unacknowledged because its answer named other records
 
-    def chosen(self, log: ChangeLog) -> Iterator[Change]:
-        """The changes that may go now, in key order."""
+    def chunks(self, log: ChangeLog) -> Iterator[list[Change]]:
+        """The changes that may go now, in key order, as they come from their file."""
         for chunk in log:
-            for change, approved in chunk:
-                if approved or not self.approved_only:
-                    yield change
+            yield [change for change, approved in chunk if approved or not self.approved_only]
+
+    def chosen(self, log: ChangeLog) -> Iterator[Change]:
+        """The same, one by one."""
+        for chunk in self.chunks(log):
+            yield from chunk
 
     def spend(self) -> None:
         """One more request for finding records at fault."""
@@ -156,9 +161,8 @@ class PeopleRequest:
         self.batch = self.delivery.begin(PERSON, people, len(people))
 
     def send(self) -> Answer:
-        return self.delivery.target.upsert_people(
-            [Person(change.key, *(change.after or ())) for change in self.changes]
-        )
+        people = [_new(Person, (change.key, *(change.after or ()))) for change in self.changes]
+        return self.delivery.target.upsert_people(people)
 
     def fail(self, error: RosterdError) -> None:
         self.delivery.fail(self.batch, error)
@@ -283,8 +287,8 @@ def push_people(delivery: Delivery) -> None:
 
 def _requests(delivery: Delivery) -> Iterator[PeopleRequest]:
     waiting: list[Change] = []
-    for change in delivery.chosen(delivery.plan.people):
-        waiting.append(change)
+    for chunk in delivery.chunks(delivery.plan.people):
+        waiting += chunk
         while len(waiting) >= delivery.people_size:  # it may shrink while requests are made
             full, waiting = waiting[: delivery.people_size], waiting[delivery.people_size :]
             yield PeopleRequest(delivery, full)

@@ -128,7 +128,7 @@ def test_repair(logon: str, repair: list[str], expected: str) -> None:
     assert found.key == sort_key("NDD", expected)
 
 
-@pytest.mark.parametrize("logon", ["a b", "", "\u200b", "a/b"])
+@pytest.mark.parametrize("logon", ["a b", "", "\u200b", "a\u200bb", "jo\u202e\u00e3o", "a/b"])
 def test_what_repair_cannot_mend_is_set_aside(logon: str) -> None:
     assert one(logon, repair=["ascii", "lower"]).state == ASIDE
 

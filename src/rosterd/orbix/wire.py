@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _quoted
 from typing import Any, Generic, NoReturn, TypeVar
 
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
@@ -18,7 +19,6 @@ from rosterd.http import shown
 ALL_INVALID = "3400"
 NO_REASON = "named in the answer without a reason"
 _T = TypeVar("_T", Person, Grouping)
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True)
@@ -34,40 +34,33 @@ class _Odd(ValueError):
 
 def body_start(client: str) -> bytes:
     """How the body of every request for this customer begins."""
-    return f'{{"Client":{_encode(client)},'.encode()
+    return f'{{"Client":{_quoted(client)},'.encode()
 
 
 def users_body(client: str, people: Sequence[Person]) -> bytes:
     """The body of `POST /v1/users` and `/v1/users/synchronize`: UTF-8, records in the order given."""
-    parts = [body_start(client), b'"Users":[']
-    for start in range(0, len(people), 500):  # all of them as dictionaries take five times their JSON
-        some = [_user(person) for person in people[start : start + 500]]
-        parts += [b"," if start else b"", _encode(some)[1:-1].encode()]
-    return b"".join([*parts, b"]}"])
+    return b'%b"Users":[%b]}' % (body_start(client), ",".join(map(_user, people)).encode())
 
 
 def groups_body(client: str, groups: Sequence[Grouping]) -> bytes:
     """The body of `POST /v1/groups/users` and `/v1/groups/users-sync`."""
-    return body_start(client) + f'"Groups":{_encode([_group(group) for group in groups])}}}'.encode()
+    return b'%b"Groups":[%b]}' % (body_start(client), ",".join(map(_group, groups)).encode())
 
 
-def _user(person: Person) -> dict[str, str]:
-    """Empty optional fields are left out: what null or "" would do to a stored value is not documented."""
+def _user(person: Person) -> str:
+    """JSON, written out because that takes half the time of a dictionary and its encoder.
+
+    Empty optional fields are left out: what null or "" would do to a stored value is not documented.
+    """
     _key, domain, logon, name, email = person
-    user = {"Logon": logon, "Domain": domain}
-    if name:
-        user["Name"] = name
-    if email:
-        user["Email"] = email
-    return user
+    more = f',"Name":{_quoted(name)}' if name else ""
+    more += f',"Email":{_quoted(email)}' if email else ""
+    return f'{{"Logon":{_quoted(logon)},"Domain":{_quoted(domain)}{more}}}'
 
 
-def _group(group: Grouping) -> dict[str, Any]:
-    record: dict[str, Any] = {"GroupName": group.name}
-    if group.description:
-        record["GroupDescription"] = group.description
-    record["Users"] = [_user(person) for person in group.people]
-    return record
+def _group(group: Grouping) -> str:
+    more = f',"GroupDescription":{_quoted(group.description)}' if group.description else ""
+    return f'{{"GroupName":{_quoted(group.name)}{more},"Users":[{",".join(map(_user, group.people))}]}}'
 
 
 def parse_users(status: int, body: bytes, people: Sequence[Person]) -> Answer | Ambiguous | None:
