@@ -37,6 +37,7 @@ class Following:
         self._state: Followed | None = None
         self._changes: list[MirrorChange] = []
         self._taps: dict[str, Tap] = {}
+        self._started: set[str] = set()  # sources that could be asked where they stand
         self.part: Part | None = None
 
     # Instead of a full read
@@ -103,6 +104,16 @@ class Following:
         """Of groupings of which only some seats are looked at: how many others they have."""
         return self.part.view.beside if self.part is not None else {}
 
+    def people(self) -> int:
+        """How many people the source of the part has now."""
+        part = self.part
+        assert part is not None
+        kinds = [
+            (one in part.fresh.now) - (one in part.fresh.was) for one in part.fresh.ids() if one[0] == PERSON
+        ]
+        known: int = self._tools.ledger.mirrored_people(self._binding.id, part.gathered.name)
+        return known + sum(kinds)
+
     @property
     def scope(self) -> Scope | None:
         """Which records the run speaks of; None: of all."""
@@ -126,17 +137,25 @@ class Following:
     # A full read, from which to go on
 
     def tap(self, plan: SourcePlan) -> Tap | None:
-        """What takes note of a full read that begins now; None when its changes are not followed."""
+        """What takes note of a full read that begins now; None when nothing needs to be noted.
+
+        Where everything must be known each time, changes are only looked for: they lead to a full read at once.
+        """
         tools, follow, name = self._tools, plan.follow, plan.source.name
-        if follow is None or tools.dry or tools.only or _kinds(self._job, tools):
+        if follow is None or tools.dry or tools.only:
             return None
+        tools.ledger.follow_anew(self._binding.id, name)
+        always = _kinds(self._job, tools)
         try:
+            if always and follow.follower.linked:
+                raise Doubt(f"{always}, and the server tells of changes that concern nobody")
             follow.follower.start()
         except Doubt as doubt:
             self._log.warning("not_followed", customer=self._job.name, source=name, reason=str(doubt))
-            tools.ledger.follow_anew(self._binding.id, name)
             return None
-        tools.ledger.follow_anew(self._binding.id, name)
+        self._started.add(name)
+        if always:
+            return None
         blank = Followed("", follow.settings, self._now)
 
         def write(rows: Rows) -> None:
@@ -147,19 +166,16 @@ class Following:
 
     def read(self, plan: SourcePlan) -> None:
         """That read has ended well."""
-        tap, follow = self._taps.get(plan.source.name), plan.follow
-        if tap is None or follow is None:
+        name, follow = plan.source.name, plan.follow
+        if name not in self._started or follow is None:
             return
-        tap.flush()
-        if not tap.fault and tap.count != self._tools.ledger.mirrored_count(
-            self._binding.id, plan.source.name
-        ):
-            tap.fault = "two entries have the same stable id"
-        if tap.fault:
-            self._log.warning(
-                "not_followed", customer=self._job.name, source=plan.source.name, reason=tap.fault
-            )
-            return
+        if (tap := self._taps.get(name)) is not None:
+            tap.flush()
+            if not tap.fault and tap.count != self._tools.ledger.mirrored_count(self._binding.id, name):
+                tap.fault = "two entries have the same stable id"
+            if tap.fault:
+                self._log.warning("not_followed", customer=self._job.name, source=name, reason=tap.fault)
+                return
         state = Followed(follow.follower.cookie(), follow.settings, self._now)
         self._changes.append(_change(plan, state, Rows([], [], [])))
 
@@ -190,8 +206,8 @@ def _kinds(job: Job, tools: Tools) -> str:
         return "there are several sources"
     if job.synchronize:
         return "leavers are synchronized, for which everybody must be known"
-    if job.access or job.printers:
-        return "access elsewhere is read as well, for which everybody must be known"
+    if job.printers:
+        return "people are registered with printers, for which everybody must be known"
     if job.aside_shared:
         return "people who share an address are set aside, for which everybody must be known"
     return ""

@@ -93,8 +93,9 @@ class PartView:
         found: dict[bytes, str] = self.ledger.shown(binding, keys)
         return found
 
-    def accounts(self, _binding: int) -> Iterator[list[Account]]:
-        return iter(())
+    def accounts(self, binding: int) -> Iterator[list[Account]]:
+        keys = {key.rpartition(NUL)[0] if key.startswith(NO_KEY) else key for key in self.scope.people}
+        yield from _chunks(self.ledger.accounts_of(binding, keys))
 
     def registration_states(self, _binding: int) -> dict[bytes, str]:
         return {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from rosterd.core.access import Account
 from rosterd.ledger.access import Access
 
 SOME = 500  # values of one query
@@ -132,6 +133,25 @@ class Mirror(Access):
         sql = "SELECT count(*) FROM entry WHERE binding = ? AND source = ?"
         count: int = self._rows(sql, (binding, source))[0][0]
         return count
+
+    def mirrored_people(self, binding: int, source: str) -> int:
+        """How many of them are people."""
+        sql = "SELECT count(*) FROM entry WHERE binding = ? AND source = ? AND kind = 'person'"
+        count: int = self._rows(sql, (binding, source))[0][0]
+        return count
+
+    def accounts_of(self, binding: int, keys: Iterable[bytes]) -> list[Account]:
+        """Those of these accounts that are known, in key order."""
+        rows: list[Any] = []
+        wanted = sorted(keys)
+        for start in range(0, len(wanted), SOME):
+            some = wanted[start : start + SOME]
+            rows += self._rows(
+                "SELECT key, shown, name, emails, state, note, source FROM account"
+                f" WHERE binding = ? AND key IN ({_marks(some)}) ORDER BY key",
+                (binding, *some),
+            )
+        return [Account(*row) for row in rows]
 
     def anybody_mirrored(self, binding: int, source: str, kind: str, but: Sequence[str]) -> bool:
         """Whether there is an entry of this kind besides these."""
