@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,7 @@ from tests.real.ldap.follow_kit import (
     telling,
 )  # fmt: skip
 from tests.real.ldap.runs_kit import (
+    BRANCH,
     GROUPS,
     PEOPLE,
     SMALL_RULES,
@@ -43,6 +45,7 @@ from tests.real.ldap.runs_kit import (
     hq,
     joins,
     leaves,
+    opened,
     p,
     person,
     removed,
@@ -53,7 +56,7 @@ from tests.real.ldap.runs_kit import (
 from tests.real.relay import Relay, relaying
 from tests.real.slapd import Slapd, load, running
 
-FLOOR1 = f"cn=Print-Floor1,{GROUPS}"
+FLOOR1, INNER = f"cn=Print-Floor1,{GROUPS}", f"cn=inner,{GROUPS}"
 NEVER: dict[str, Any] = {"schedule": "0 0 1 1 *"}  # of the service: nothing but following may bring a change
 
 
@@ -302,9 +305,8 @@ def test_a_plan_is_made_of_everything(site: Site) -> None:
 # Any sequence
 
 _NUMBERS = st.integers(0, 9)
-_STEPS = st.one_of(
-    st.tuples(st.sampled_from(["come", "go", "mail", "rename", "join", "leave", "run"]), _NUMBERS),
-)
+_KINDS = ("come", "go", "mail", "rename", "join", "leave", "inside", "outside", "twin", "alone", "run")
+_STEPS = st.tuples(st.sampled_from(_KINDS), _NUMBERS)
 
 
 class Model:
@@ -313,6 +315,8 @@ class Model:
     def __init__(self) -> None:
         self.there: dict[int, str] = {}
         self.members: set[int] = set()
+        self.inside: set[int] = set()
+        self.twins: set[int] = set()
 
     def dn(self, number: int) -> str:
         return f"uid={self.there.get(number, f'h{number}')},{PEOPLE}"
@@ -340,6 +344,18 @@ class Model:
             case "leave" if number in self.members:
                 self.members.discard(number)
                 return removed(FLOOR1, "member", f"uid=h{number},{PEOPLE}")
+            case "inside" if number not in self.inside:
+                self.inside.add(number)
+                return added(INNER, "member", f"uid=h{number},{PEOPLE}")
+            case "outside" if number in self.inside:
+                self.inside.discard(number)
+                return removed(INNER, "member", f"uid=h{number},{PEOPLE}")
+            case "twin" if number not in self.twins:
+                self.twins.add(number)
+                return joins(f"uid=h{number},{BRANCH}", person(f"h{number}"))
+            case "alone" if number in self.twins:
+                self.twins.discard(number)
+                return leaves(f"uid=h{number},{BRANCH}")
         return ""
 
 
@@ -348,7 +364,7 @@ def test_after_any_sequence_the_state_is_that_of_a_full_read(directory: Slapd, t
     with following(tmp_path, directory, guards=generous()) as site:
 
         @settings(
-            max_examples=5, deadline=None, derandomize=True, database=None,
+            max_examples=int(os.environ.get("FOLLOWED_EXAMPLES", "5")), deadline=None, derandomize=True, database=None,
             suppress_health_check=[HealthCheck.too_slow],
         )  # fmt: skip
         @given(st.lists(_STEPS, min_size=3, max_size=12))
@@ -431,3 +447,48 @@ def test_forgetting_somebody_forgets_what_is_kept_of_the_directory(site: Site) -
     change(site.slapd, joins(p(29), person("p29")))
     read_whole(site)
     forget_cookie(site)
+
+
+# Where everybody must be known
+
+
+def test_with_several_sources_a_change_has_everything_read_at_once(tmp_path: Path, directory: Slapd) -> None:
+    sources = {
+        "hq": hq(directory.url, follow=True, follow_every="200ms"),
+        "hr": {
+            "kind": "csv",
+            "path": "acme.csv",
+            "settle": "0s",
+            "people": {"logon": "{{ logon }}", "domain": "OTHER", "name": "{{ name }}"},
+        },
+    }
+    with opened(tmp_path, directory, sources=sources, guards=generous(), **NEVER) as site:
+        site.put([("zoe", "Zoe", "zoe@acme.example")])
+        site.run()
+        with service(site) as running:
+            mail = f"{time.monotonic_ns()}@acme.example"
+            change(directory, replaced(p(15), "mail", mail))
+            until(partial(_has_mail, site, "acme//p15", mail))
+            running.wait("everything_is_read", reason="there are several sources")
+            running.stop()
+        assert read_whole(site, 0)["people"]["read"] > 50
+
+
+def test_accounts_by_which_access_is_recognised_are_followed(tmp_path: Path, directory: Slapd) -> None:
+    autodesk = {"client_id": "an-app", "client_secret": "a-canary-secret", "applications": []}
+    with following(tmp_path, directory, guards=generous(), autodesk=autodesk) as site:
+        accounts = "SELECT key, shown, name, emails, state, note, source FROM account ORDER BY key"
+        entries = "SELECT entries FROM place WHERE kind = 'directory'"
+        change(
+            directory,
+            replaced(p(16), "mail", f"{time.monotonic_ns()}@acme.example"),
+            joins(f"uid=known,{PEOPLE}", person("known")),
+            joins(f"uid=not fit,{PEOPLE}", person("not fit")),
+        )
+        part = site.one()
+        assert part.get("followed"), part
+        change(directory, leaves(f"uid=known,{PEOPLE}"), leaves(f"uid=not fit,{PEOPLE}"))
+        assert site.one().get("followed")
+        before = (sql(site, accounts), sql(site, entries))
+        proven(site)
+        assert (sql(site, accounts), sql(site, entries)) == before
