@@ -1,66 +1,83 @@
-"""A program that writes one large access report: `python -m bench.rows DIRECTORY GRANTS FORMAT ...`.
+"""A large access report, step by step: `python -m bench.rows DIRECTORY make|join|STEP ...`.
 
-Its 50,000 people and so many grants are made anew for each pass, as a ledger's are. Without a format the rows are
-only made, once: what that costs is no part of writing them.
+`make PEOPLE PLACES` fills a ledger: everybody has access to all places. `join` makes the report of it, as far as
+it is made before anything is written. Formats are written after that, as a run does; `digest` is the hash that says
+whether a report changed, `changes` what is different from the last one.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-from rosterd.core.access import AccessReport, Grant, PersonRow
+from rosterd.assemble.reports import writer
+from rosterd.changes import difference
+from rosterd.core.access import APPLICATION, TWIN, Account, Holder, Place, Snapshot
+from rosterd.ledger.lock import RunLock
+from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.reporting import About, build
 from rosterd.reports import files
 
-PEOPLE, PLACES = 50_000, 20
-MADE = "2026-11-26T06:00:00+00:00"
+NOW = 1_764_000_000.0
+CLIENT, SOURCE = "ACME", "hr"
 
 
-class People:
-    """Nine in ten are as they should be."""
-
-    def __iter__(self) -> Iterator[PersonRow]:
-        for number in range(PEOPLE):
-            odd = number % 10 == 0
-            yield PersonRow(
-                f"NDD//person{number:05d}", f"Persão Número {number}", (f"person{number}@acme.example",),
-                "left" if odd else "active", "left" if odd else "delivered", ("Print-HQ", f"Print-{number % 50}"),
-            )  # fmt: skip
+def account(number: int) -> Account:
+    """One in a hundred has left."""
+    key, state = f"person{number:05d}", "left" if number % 100 == 0 else "active"
+    return Account(f"ndd\0{key}".encode(), f"NDD//{key}", f"Persão Número {number}", f"{key}@acme.example", state, "",
+                   SOURCE)  # fmt: skip
 
 
-class Grants:
-    """Spread evenly over people and places."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __iter__(self) -> Iterator[Grant]:
-        for number in range(self.count):
-            place, who = number * PLACES // self.count, number % PEOPLE
-            yield Grant(
-                "twin", f"Building {place}", f"urn:adsk.dtt:{place:022d}", f"2004{number:08d}",
-                f"Persão Número {who}", f"person{who}@acme.example", "Manage" if who % 9 == 0 else "View", "",
-                MADE, f"NDD//person{who:05d}", "left" if who % 10 == 0 else "known", "e-mail", "",
-            )  # fmt: skip
+def holder(number: int, place: int) -> Holder:
+    """Most are seen with their address everywhere; in a third of the twins by their id alone."""
+    email = "" if place > 4 and number % 3 == 0 else f"Person{number:05d}@acme.example"
+    level = "Manage" if number % 900 == 0 else "View"
+    return Holder(f"2004{number:08d}", f"Persão Número {number}", email, level, since="2026-01-02T00:00:00Z")
 
 
-def main(directory: str, grants: int, formats: list[str]) -> None:
-    """Writes the formats as a run does; "digest" is the hash that says whether a report changed."""
-    counts = {"people": PEOPLE, "grants": grants, "findings": 0}
-    report = AccessReport("acme", "ACME", MADE, True, (), People(), Grants(grants), counts=counts)
-    if not formats:
-        sum(1 for _ in report.people)
-        sum(1 for _ in report.grants)
-    if "digest" in formats:
-        formats.remove("digest")
+def make(path: Path, people: int, places: int) -> None:
+    """The ledger after access was read."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    lock = RunLock(path, "bench")
+    ledger = SqliteLedger(path, "https://orbix.example", "bench", lock)
+    try:
+        ledger.prepare(NOW)
+        binding = ledger.bind(CLIENT, "acme").id
+        ledger.note_place(binding, Place("directory", SOURCE, SOURCE), NOW, entries=people)
+        ledger.note_accounts(binding, map(account, range(people)), (), NOW)
+        for number in range(places):
+            place = Place(
+                APPLICATION if number < 5 else TWIN, f"urn:adsk.dtt:{number:022d}", f"Building {number}"
+            )
+            holders = [holder(each, number) for each in range(people)]
+            ledger.note_holders(binding, place, Snapshot(holders), NOW)
+    finally:
+        ledger.close()
+        lock.close()
+
+
+def main(directory: Path, steps: list[str]) -> None:
+    """The steps, in one process."""
+    path = directory / "ledger.db"
+    if steps[0] == "make":
+        make(path, *map(int, steps[1:]))
+        return
+    ledger = SqliteLedger(path, "https://orbix.example", "bench", None)
+    binding = ledger.binding(CLIENT).id
+    report = build(ledger, About(binding, "acme", CLIENT, (SOURCE,)), NOW)
+    if "digest" in steps:
         import_module("rosterd.reports.json").digest(report)
-    writers = {name: import_module(f"rosterd.reports.{name}").write for name in formats}
-    _, problems = files.write(Path(directory), report, writers)
-    if problems:
-        sys.exit(str(problems[0]))
+    if "changes" in steps:
+        difference(ledger, binding, report).close()
+    writers = {name: writer(name) for name in steps if name in files.ENDINGS}
+    if writers:
+        _, problems = files.write(directory / "reports", report, writers)
+        if problems:
+            sys.exit(str(problems[0]))
+    ledger.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from rosterd.changes import difference
-from rosterd.core.access import AccessReport, Place
+from rosterd.core.access import AccessReport, Finding, Place
 from rosterd.core.doors import AccessSource
 from rosterd.draft import Plan
 from rosterd.errors import CredentialsError, LedgerError, RosterdError, Stopped, TargetError
@@ -42,7 +43,8 @@ class Found:
     failed: list[RosterdError] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     complete: bool = True
-    high: int = 0  # findings of high severity that the last report did not have
+    asked: bool = False  # the places were asked, so that problems, or none, say something
+    high: list[Finding] = field(default_factory=list)  # of high severity, which the last report did not have
 
 
 def note_directory(
@@ -96,17 +98,19 @@ def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Fou
     if last is not None and last[1] == digest and reports.there(about.customer):
         return found
     new = difference(ledger, about.binding, report)
-    changes = last[2] if last is not None and last[1] == digest else new.changes
-    found.files, found.problems = reports.write(replace(report, changes=changes))
-    if not found.problems:
-        known = {key for what, key, _, _ in new.said if what == "finding"}
-        found.high = sum(one.severity == "high" and one.id in known for one in report.findings)
-        ledger.note_report(about.binding, now, digest, report.counts, changes, new.said, new.dropped)
+    try:
+        changes = last[2] if last is not None and last[1] == digest else new.changes
+        found.files, found.problems = reports.write(replace(report, changes=changes))
+        if not found.problems:
+            found.high = [one for one in report.findings if one.severity == "high" and one.id in new.findings]
+            said, dropped = (chain.from_iterable(pile.pages()) for pile in (new.said, new.dropped))
+            ledger.note_report(about.binding, now, digest, report.counts, changes, said, dropped)
+    finally:
+        new.close()
     return found
 
 
 def exit_codes(found: Found) -> list[int]:
-    """What the access part adds to a run's exit code: 9 when somebody must sign in, 3 for an incomplete report."""
-    codes = [problem.exit_code for problem in found.failed]
-    codes += [one.exit_code for one in found.problems if isinstance(one, CredentialsError | LedgerError)]
+    """What reading access adds to a run's exit code: 9 when somebody must sign in, 3 for an incomplete report."""
+    codes = [one.exit_code for one in found.problems if isinstance(one, CredentialsError | LedgerError)]
     return [*codes, *[3] * bool(found.problems or not found.complete)]

@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from rosterd.core.access import AccessReport, Finding, Grant, ReportChange
 from rosterd.core.merge import align
-from rosterd.roster import Sorter, merged
+from rosterd.roster import CHUNK, Pile, Sorter, merged
 
 LISTED = 1_000  # changes that are listed; all of them are remembered
 
 
 @dataclass
 class Difference:
-    """What a report says that the last one did not, and the reverse."""
+    """What a report says that the last one did not, and the reverse. A first report says as much as it has grants."""
 
-    changes: list[ReportChange]
-    said: list[tuple[str, str, str, str]]  # what, key, value, sentence
-    dropped: list[tuple[str, str]]  # what, key
+    changes: list[ReportChange] = field(default_factory=list)
+    said: Pile[tuple[str, str, str, str]] = field(default_factory=Pile)  # what, key, value, sentence
+    dropped: Pile[tuple[str, str]] = field(default_factory=Pile)  # what, key
+    findings: set[str] = field(default_factory=set)  # ids of those that are new, or say something new
+
+    def close(self) -> None:
+        self.said.close()
+        self.dropped.close()
 
 
 def difference(ledger: Any, binding: int, report: AccessReport) -> Difference:
     """Compares with what the last written report said, grant by grant and finding by finding."""
-    found = Difference([], [], [])
+    found = Difference()
     first = ledger.last_report(binding) is None
-    items: Sorter[tuple[str, str, str]] = Sorter()
     places = {(state.kind, state.id): state.name for state in report.sources}
-    for what, rows in (("grant", _grant_items(report.grants)), ("finding", _finding_items(report.findings))):
-        for chunk in rows:
-            items.add(chunk)
-        _compare(found, what, merged([items]), ledger.reported(binding, what), places)
-        items.close()
-        items = Sorter()
+    for what, items in (
+        ("grant", map(_grant_item, report.grants)),
+        ("finding", map(_finding_item, report.findings)),
+    ):
+        sorter: Sorter[tuple[str, str, str]] = Sorter()
+        while piece := list(islice(items, CHUNK)):
+            sorter.add(piece)
+        _compare(found, what, merged([sorter]), ledger.reported(binding, what), places)
+        sorter.close()
     if first:
         found.changes.clear()
     return found
 
 
-def _grant_items(rows: Iterable[Grant]) -> Iterator[list[tuple[str, str, str]]]:
-    for grant in rows:
-        key = "\x1f".join((grant.kind, grant.place_id, grant.subject or grant.email.casefold() or grant.name))
-        who = f"{grant.name} ({grant.email})" if grant.name and grant.email else grant.name or grant.email
-        value = "\x1f".join((grant.level, grant.verdict, grant.person))
-        yield [(key, value, who or f"user {grant.subject}")]
+def _grant_item(grant: Grant) -> tuple[str, str, str]:
+    kind, _, place, subject, name, email, level, _, _, person, verdict, _, _ = grant
+    who = f"{name} ({email})" if name and email else name or email or f"user {subject}"
+    key = f"{kind}\x1f{place}\x1f{subject or email.casefold() or name}"
+    return key, f"{level}\x1f{verdict}\x1f{person}", who
 
 
-def _finding_items(rows: Iterable[Finding]) -> Iterator[list[tuple[str, str, str]]]:
-    for finding in rows:
-        yield [(finding.id, "\x1f".join((finding.severity, finding.person, finding.place)), finding.sentence)]
+def _finding_item(finding: Finding) -> tuple[str, str, str]:
+    return finding.id, f"{finding.severity}\x1f{finding.person}\x1f{finding.place}", finding.sentence
 
 
 def _compare(
@@ -58,14 +64,18 @@ def _compare(
 ) -> None:  # fmt: skip
     for ours, theirs in align(now, then):
         old = {row[0]: (row[1], row[2]) for row in theirs}
-        for key, value, said in {row[0]: row for row in ours}.values():
+        said: list[tuple[str, str, str, str]] = []
+        for key, value, sentence in {row[0]: row for row in ours}.values():
             before = old.pop(key, None)
             if before is None or before[0] != value:
-                found.said.append((what, key, value, said))
-                _note(found, what, key, before, (value, said), places)
+                said.append((what, key, value, sentence))
+                _note(found, what, key, before, (value, sentence), places)
         for key, before in old.items():
-            found.dropped.append((what, key))
             _note(found, what, key, before, None, places)
+        found.said.add(said)
+        found.dropped.add([(what, key) for key in old])
+        if what == "finding":
+            found.findings |= {key for _, key, _, _ in said}
 
 
 def _note(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from itertools import repeat
 from unicodedata import category, normalize
 
+from anyascii import anyascii
+
 from rosterd.core.doors import Cell
 from rosterd.core.people import ACTIVE, ASIDE, OUT
 from rosterd.templates import TemplateError, positions
@@ -61,6 +63,13 @@ def clean(text: str) -> str:
         if char.isspace() or not (category(char) in ("Cc", "Cs", "Cn") or char in _BIDI)
     ]
     return "".join(kept).strip()
+
+
+def transliterated(text: str) -> str:
+    """The text in ASCII letters; "" for one with something unseen in it: zero-width and directional characters make
+    two names look like one, and are never mended away.
+    """
+    return anyascii(normalize("NFC", text)) if text.isprintable() else ""
 
 
 _BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")

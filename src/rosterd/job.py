@@ -96,6 +96,11 @@ class Outcome:
         return worst([*codes, *[4] * self.held, *[3] * bool(self.news)])
 
     @property
+    def access_code(self) -> int | None:
+        """The exit code of the access read alone; None when nothing was asked."""
+        return worst(exit_codes(self.elsewhere)) if self.elsewhere.asked else None
+
+    @property
     def exit_code(self) -> int:
         return worst([self.delivered, *exit_codes(self.elsewhere)])
 

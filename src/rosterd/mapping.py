@@ -15,9 +15,17 @@ from itertools import repeat
 from typing import TypeAlias
 from unicodedata import normalize
 
-from anyascii import anyascii
-
-from rosterd.cleaning import DISABLED, EMAIL, EMAILS, MAX_NAME, Problems, address_column, clean, true_for
+from rosterd.cleaning import (
+    DISABLED,
+    EMAIL,
+    EMAILS,
+    MAX_NAME,
+    Problems,
+    address_column,
+    clean,
+    transliterated,
+    true_for,
+)
 from rosterd.core.doors import Batch, Cell
 from rosterd.core.people import (
     ACTIVE,
@@ -35,9 +43,8 @@ from rosterd.core.people import (
 from rosterd.people_rules import PeoplePlan
 from rosterd.templates import Template, TemplateError, condition, getter, quick_column
 
-Table: TypeAlias = tuple[
-    Sequence[Sequence[Cell]], Sequence[Sequence[Cell]]
-]  # the same cells by row and by column
+# the same cells by row and by column
+Table: TypeAlias = tuple[Sequence[Sequence[Cell]], Sequence[Sequence[Cell]]]
 
 
 class PeopleMapper:
@@ -87,7 +94,8 @@ class PeopleMapper:
         marks = map(hash, map(str.lower, emails))
         further = address_column(plan.addresses, self._attributes, table[1])
         out: list[Row] = list(zip(lines, batch.places, repeat(""), refs, marks, further))
-        dirty = {i for i, line in enumerate(lines) if line.count(US) != CUT - 1} if _odd(lines) else set()
+        neat = "".join(lines).count(US) == (CUT - 1) * len(lines)  # no field has a US of its own
+        dirty = set() if neat else {i for i, line in enumerate(lines) if line.count(US) != CUT - 1}
         for i in sorted(problems.indexes() | dirty):
             parts = (keys[i], domains[i], logons[i], names[i], emails[i], plan.source, ids[i])
             dn = batch.dns[i] if batch.dns else ""
@@ -168,7 +176,7 @@ class PeopleMapper:
         for i, text in enumerate(texts):
             if self._identifier.fullmatch(text):
                 continue
-            mended = _transliterated(text) if "ascii" in repair else ""
+            mended = transliterated(text) if "ascii" in repair else ""
             if self._identifier.fullmatch(mended):
                 texts[i] = mended.lower() if lower else mended
             else:
@@ -180,7 +188,7 @@ class PeopleMapper:
             return f"has no {field}"
         bad = next(char for char in text if not self._identifier.fullmatch(char))
         shown = repr(bad) if bad.isprintable() else f"U+{ord(bad):04X}"
-        mends = self._identifier.fullmatch(_transliterated(text))
+        mends = self._identifier.fullmatch(transliterated(text))
         hint = '; `repair = ["ascii"]` would mend it' if mends else ""
         return f"the {field} {text[:80]!r} has {shown}, which Orbix does not accept{hint}"
 
@@ -282,18 +290,6 @@ class PeopleMapper:
             )
             key = NO_KEY + f"{self._plan.source}\0{shown}\0{wanted[9]}".encode("utf-8", "replace")
         return (key, *wanted[1:8], state, wanted[9], reason, wanted[11])
-
-
-def _transliterated(text: str) -> str:
-    """The text in ASCII letters; "" for one with something unseen in it: zero-width and directional characters make
-    two names look like one, and are never mended away.
-    """
-    return anyascii(normalize("NFC", text)) if text.isprintable() else ""
-
-
-def _odd(lines: list[str]) -> bool:
-    """Whether some field has a US of its own."""
-    return "".join(lines).count(US) != (CUT - 1) * len(lines)
 
 
 def _keys(domains: list[str], logons: list[str]) -> list[str]:

@@ -90,7 +90,7 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
             if common or wish.stop.is_set():
                 problem = common[0] if common else None
                 break
-        if problem is None and not wish.dry and any(job.access for job in jobs):
+        if problem is None and not wish.dry:
             for unpruned in doors.reports.prune():
                 log.warning("reports", problem=f"{unpruned}")
         if problem is None and not wish.dry:

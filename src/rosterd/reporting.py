@@ -6,12 +6,11 @@ Everything is read from the ledger, so a report can be made at any time, without
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from rosterd.core.access import GONE as LEFT_VERDICT
 from rosterd.core.access import (
@@ -30,10 +29,9 @@ from rosterd.core.join import Owners, grants, index
 from rosterd.core.merge import align
 from rosterd.core.people import NUL, fold
 from rosterd.core.plan import PERSON
-from rosterd.roster import Sorter, merged
+from rosterd.roster import Kept, Sorter, merged
 
-TREND = 60  # reports whose counts are shown
-T = TypeVar("T")
+TREND = 60  # reports whose counts are shown, this one among them
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,6 @@ class About:
     client: str
     directories: tuple[str, ...]  # its sources
     managers: str = ""
-
-
-class Again(Generic[T]):
-    """An iterable that starts anew each time: rows too many to be held."""
-
-    def __init__(self, rows: Callable[[], Iterator[T]]) -> None:
-        self._rows = rows
-
-    def __iter__(self) -> Iterator[T]:
-        return self._rows()
 
 
 def iso(seconds: float | None) -> str:
@@ -87,12 +75,12 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
         made=iso(now),
         complete=all(state.state == "whole" for state in states),
         sources=states,
-        people=Again(lambda: _people(ledger, binding)),
-        grants=Again(lambda: chain.from_iterable(grants(ledger.holders(binding), owners))),
+        people=Kept(lambda: _people(ledger, binding), PersonRow),
+        grants=Kept(lambda: grants(ledger.holders(binding), owners), Grant),
         findings=found,
         leavers=[_leaver(one) for one in ledger.leavers(binding)],
         counts=counts,
-        trend=_trend(ledger, binding),
+        trend=[*_trend(ledger, binding), _point(now, counts)],
     )
 
 
@@ -138,7 +126,7 @@ def _context(ledger: Any, about: About, now: float, seen: Mapping[str, str]) -> 
     return Context(iso(now), about.managers, managers, ledger.refused_people(about.binding), codes, seen)
 
 
-def _people(ledger: Any, binding: int) -> Iterator[PersonRow]:
+def _people(ledger: Any, binding: int) -> Iterator[list[PersonRow]]:
     """Everybody the directory shows or showed, with their state at Orbix and their groups."""
     sitting: Sorter[tuple[bytes, str]] = Sorter(whole=True)
     try:
@@ -150,7 +138,7 @@ def _people(ledger: Any, binding: int) -> Iterator[PersonRow]:
             ])  # fmt: skip
         for accounts, seats in align(ledger.accounts(binding), merged([sitting])):
             if accounts:
-                yield from _rows(ledger, binding, accounts, seats)
+                yield list(_rows(ledger, binding, accounts, seats))
     finally:
         sitting.close()
 
@@ -186,10 +174,9 @@ def _leaver(one: Any) -> LeaverRow:
 
 def _trend(ledger: Any, binding: int) -> list[TrendPoint]:
     """The counts of earlier reports, the oldest first."""
-    return [
-        TrendPoint(
-            iso(at), counts.get("people", 0), counts.get("grants", 0), counts.get(STRANGER, 0),
-            counts.get(LEFT_VERDICT, 0), counts.get("findings", 0),
-        )
-        for at, counts in ledger.reports(binding, TREND)
-    ]  # fmt: skip
+    return [_point(at, counts) for at, counts in ledger.reports(binding, TREND - 1)]
+
+
+def _point(at: float, counts: Mapping[str, int]) -> TrendPoint:
+    names = ("people", "grants", STRANGER, LEFT_VERDICT, "findings")
+    return TrendPoint(iso(at), *(counts.get(name, 0) for name in names))

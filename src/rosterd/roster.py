@@ -10,10 +10,12 @@ from __future__ import annotations
 import marshal
 import os
 import tempfile
+import weakref
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import repeat
+from functools import partial
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import IO, Any, Generic, TypeVar
 
@@ -168,3 +170,72 @@ def _rounds(sources: list[Iterator[list[Row]]], by: Callable[[Row], Any] | None)
         if taken:
             taken.sort(key=by)
             yield taken
+
+
+class Pile(Generic[Row]):
+    """Rows put aside in the order in which they come, in flat memory."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._spill: Spill[Row] = Spill()
+        self._places: list[tuple[int, int]] = []
+
+    def add(self, rows: list[Row]) -> None:
+        """Raises LedgerError when there is no room for temporary files."""
+        self._rows += rows
+        if len(self._rows) >= CHUNK:
+            self._places.append(self._spill.write(self._rows))
+            self._rows = []
+
+    def pages(self) -> Iterator[list[Row]]:
+        """The rows some thousands at a time, any number of times."""
+        yield from map(self._spill.read, self._places)
+        if self._rows:
+            yield self._rows
+
+    def close(self) -> None:
+        self._spill.close()
+        self._rows, self._places = [], []
+
+
+class Kept(Generic[Row]):
+    """Rows of texts that are costly to make: the first pass makes and keeps them, later ones take what is kept.
+
+    `make` gives them in pages. A pass that is given up keeps nothing, nor does one that finds no room; the next one
+    makes the rows anew. What is kept goes with the last reference.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[list[Row]]], kind: type[Row]) -> None:
+        self._make, self._kind = make, kind
+        self._pile: Pile[Row] | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self._first() if self._pile is None else self._again(self._pile))
+
+    def _again(self, pile: Pile[Row]) -> Iterator[Iterable[Row]]:
+        new = partial(tuple.__new__, self._kind)  # what was spilled are plain tuples
+        return (map(new, page) for page in pile.pages())
+
+    def _first(self) -> Iterator[list[Row]]:
+        pile: Pile[Row] | None = Pile()
+        try:
+            for page in self._make():
+                pile = pile and _added(pile, page)
+                yield page
+        except BaseException:
+            if pile is not None:
+                pile.close()
+            raise
+        if pile is not None:
+            weakref.finalize(self, pile.close)
+            self._pile = pile
+
+
+def _added(pile: Pile[Row], rows: list[Row]) -> Pile[Row] | None:
+    """The pile with more rows; None, and closed, when there is no room for them."""
+    try:
+        pile.add(rows)
+    except LedgerError:
+        pile.close()
+        return None
+    return pile

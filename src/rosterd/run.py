@@ -148,13 +148,13 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
     doors = tools.autodesk(job.name)
     printers = [Place(PRINTER, printer, printer) for printer, _ in job.printers]
     problems = read_places(doors.source, printers, ledger, binding, tools.clock, tools.stop, tools.progress)
-    outcome.elsewhere.problems = problems
+    outcome.elsewhere.problems, outcome.elsewhere.asked = problems, True
     if tools.reports is not None:
         names = tuple(plan.source.name for plan in job.sources)
         about = About(binding, job.name, job.client, names, job.managers)
         found = write_report(ledger, about, tools.reports, tools.clock())
         found.problems = problems + found.problems
-        found.failed = outcome.elsewhere.failed
+        found.failed, found.asked = outcome.elsewhere.failed, True
         outcome.elsewhere = found
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from rosterd import due as rules
+from rosterd.autodesk.kept import SignIn
+from rosterd.errors import CredentialsError, worst
+from rosterd.ledger.desk import HeldPlan, RunRow
+from rosterd.ledger.reading import Binding
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.settings import CustomerSettings
 
@@ -28,45 +32,30 @@ def iso(moment: float) -> str:
 
 
 def customer_status(
-    ledger: SqliteLedger, client: str, settings: CustomerSettings, now: float, counts: Counts | None = None
-) -> dict[str, Any]:
+    ledger: SqliteLedger, client: str, settings: CustomerSettings, now: float, counts: Counts | None = None,
+    sign_in: SignIn | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """One customer: where it stands, in a word and in numbers.
 
-    `counts`: how the people and problems of a binding are counted; whoever asks often keeps them.
+    `sign_in`: as of assemble.sign_in. `counts`: how the people and problems of a binding are counted; whoever asks
+    often keeps them.
     """
     binding = ledger.binding(client)
-    runs = ledger.runs(binding.id)
+    runs = ledger.runs(binding.id, 20)
     last = runs[0] if runs else None
-    ended = next((run for run in ledger.runs(binding.id, 20) if run.ended is not None), None)
     standing = (counts or _counted)(ledger, binding.id, last.id if last else 0)
     held = [plan for plan in ledger.held(now, binding.id) if plan.open]
     due = next_due(ledger, client, settings, last.started if last else None)
-    code, state = 0, "in step"
+    code, state = _state(binding, runs, held, standing, now=now, due=due)
+    reason = last.reason if last and code else None
     if binding.paused_at is not None:
-        code, state = PENDING, "paused"
-    elif last is None:
-        code, state = PENDING, "never run"
-    elif last.ended is None and now - last.started < 60:
-        code, state = (ended.exit_code or 0) if ended else PENDING, "running"
-    elif last.ended is None:
-        code, state = PENDING, "the last run did not end"
-    elif last.exit_code == 4:
-        waiting = [plan for plan in held if plan.approved is None]
-        code, state = (4, "held") if waiting else (PENDING, "approved, waits for the next run")
-    elif last.exit_code:
-        code, state = last.exit_code, {3: "new problems"}.get(last.exit_code, "failing")
-    elif not last.document.get("whole", True):
-        code, state = PENDING, "only a part was run"
-    elif standing.get("doubt", 0) + standing.get("tried", 0):
-        code, state = PENDING, "some are in doubt, the next run sends them again"
-    elif due is not None and now > due + LATE:
-        code, state = PENDING, "overdue"
+        reason = binding.paused_why
+    elif sign_in is not None and sign_in.needed and worst([code, CredentialsError.exit_code]) != code:
+        code, state, reason = CredentialsError.exit_code, "sign-in needed", sign_in.needed
     return {
         "state": state,
         "exit_code": code,
-        "reason": binding.paused_why
-        if binding.paused_at is not None
-        else (last.reason if last and code else None),
+        "reason": reason,
         "last_run": iso(last.started) if last else None,
         "last_success": iso(success) if (success := ledger.last_success(binding.id)) else None,
         "last_outcome": last.outcome if last else None,
@@ -80,7 +69,44 @@ def customer_status(
             {"digest": plan.digest, "changes": plan.open, "approved": plan.approved is not None}
             for plan in held
         ],
+        "sign_in": _sign_in(sign_in),
     }
+
+
+def _state(
+    binding: Binding, runs: Sequence[RunRow], held: Sequence[HeldPlan], standing: dict[str, int], *,
+    now: float, due: float | None,
+) -> tuple[int, str]:  # fmt: skip
+    """The exit code of `status`, and where the customer stands in a word."""
+    if binding.paused_at is not None:
+        return PENDING, "paused"
+    if not runs:
+        return PENDING, "never run"
+    last = runs[0]
+    if last.ended is None:
+        ended = next((run for run in runs if run.ended is not None), None)
+        going = now - last.started < 60
+        known = (ended.exit_code or 0) if ended else PENDING
+        return (known, "running") if going else (PENDING, "the last run did not end")
+    if last.exit_code == 4:
+        waiting = [plan for plan in held if plan.approved is None]
+        return (4, "held") if waiting else (PENDING, "approved, waits for the next run")
+    if last.exit_code:
+        return last.exit_code, {3: "new problems"}.get(last.exit_code, "failing")
+    if not last.document.get("whole", True):
+        return PENDING, "only a part was run"
+    if standing.get("doubt", 0) + standing.get("tried", 0):
+        return PENDING, "some are in doubt, the next run sends them again"
+    if due is not None and now > due + LATE:
+        return PENDING, "overdue"
+    return 0, "in step"
+
+
+def _sign_in(found: SignIn | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    ends = None if found.ends is None else iso(found.ends)
+    return {"needed": bool(found.needed), "reason": found.needed or None, "ends": ends}
 
 
 def next_due(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
@@ -105,6 +106,42 @@ class Manager:
 
     def close(self) -> None:
         self._socket.close()
+
+
+class Receiver:
+    """An HTTP server that keeps what is posted to it and answers with the statuses it was given, then 200."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.posted: list[tuple[str, Any]] = []
+        answers = list(statuses)
+        posted = self.posted
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                posted.append((self.path, json.loads(body)))
+                self.send_response(answers.pop(0) if answers else 200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> Receiver:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/hooks/T0/canary?sig=Kanary%2B1"
 
 
 def open_files(pid: int) -> int:

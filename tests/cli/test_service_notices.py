@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import ssl
 import threading
@@ -19,11 +18,11 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 from pydantic import ValidationError
 from tests.cli.files import people
 from tests.cli.kit import SECRET, Office
-from tests.cli.service_kit import free_port, service
+from tests.cli.service_kit import Receiver, free_port, service
 from tests.real.ldap import certificates
 
 from rosterd.daemon.forms import MOST, json_form, slack_form, subject, teams_form, text
-from rosterd.daemon.notices import Judgement, Notice
+from rosterd.daemon.notices import Judgement, Notice, Part
 from rosterd.daemon.notify_settings import MailSettings, NotifySettings, WebhookSettings
 from rosterd.daemon.ways import Refused, send_mail, webhook
 from rosterd.errors import TargetError
@@ -87,10 +86,31 @@ def test_only_what_was_asked_for_is_told() -> None:
     assert events(judge(events=("failure",)), 4, 9, 5, 5, 0) == ["failure"]
 
 
-def test_a_finding_is_told_once() -> None:
+def test_new_findings_are_told_once_in_numbers_and_without_a_name() -> None:
     judgement = judge()
-    assert len(list(judgement.finding("acme", "a stranger has access", "look", 0.0))) == 1
-    assert not list(judgement.finding("acme", "a stranger has access", "look", 900.0))
+    first = [("f1", "access-left"), ("f2", "access-left"), ("f3", "owner-left")]
+    (notice,) = judgement.findings("acme", first, 0.0)
+    assert (
+        notice.reason == "2 × access of somebody who has left; 1 × an application whose only owner has gone"
+    )
+    assert (notice.severity, notice.step) == ("high", "rosterd report --customer acme")
+    assert not list(judgement.findings("acme", first, 900.0))
+    (notice,) = judgement.findings("acme", [*first, ("f4", "stranger")], 1_800.0)
+    assert notice.reason == "1 × management by a stranger"
+    assert not list(judgement.findings("acme", [], 1_800.0))
+    assert len(list(judgement.findings("acme", first, DAY + 1))) == 1, "it stands a day later"
+
+
+def test_runs_that_do_not_read_access_say_nothing_about_a_sign_in() -> None:
+    judgement = judge()
+    ended: list[tuple[int, Part]] = [
+        (0, "delivery"), (9, "access"), (0, "delivery"), (9, "access"), (4, "delivery"), (0, "access"), (0, "delivery"),
+    ]  # fmt: skip
+    told = [
+        [notice.event for notice in judgement.turn("acme", code, "why", at * 900.0, part)]
+        for at, (code, part) in enumerate(ended)
+    ]
+    assert told == [[], ["sign_in"], [], [], ["hold"], [], ["recovery"]]
 
 
 # How it looks
@@ -208,42 +228,6 @@ def test_mail_settings_that_are_not_safe(more: dict[str, Any]) -> None:
         return
     with pytest.raises(ValidationError):
         MailSettings.model_validate(given)
-
-
-class Receiver:
-    """An HTTP server that keeps what is posted to it and answers with the statuses it was given, then 200."""
-
-    def __init__(self, *statuses: int) -> None:
-        self.posted: list[tuple[str, Any]] = []
-        answers = list(statuses)
-        posted = self.posted
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                posted.append((self.path, json.loads(body)))
-                self.send_response(answers.pop(0) if answers else 200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-
-    def __enter__(self) -> Receiver:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/hooks/T0/canary?sig=Kanary%2B1"
 
 
 @pytest.mark.parametrize("form", ["json", "slack", "teams"])

@@ -180,7 +180,7 @@ def test_a_report_that_says_the_same_is_not_written_again(site: Site) -> None:
     assert site.desk.changes()[0] == (
         "added", "grant", "Xis (x@other.example) has access to the application Viewer as VIEWER (stranger)",
     )  # fmt: skip
-    assert [point.grants for point in site.desk.last.trend] == [7]
+    assert [point.grants for point in site.desk.last.trend] == [7, 8]
     first = site.desk.findings("stranger")[0].first_seen
     site.autodesk.held[APP].pop()
     site.run()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import resource
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosterd.errors import LedgerError
-from rosterd.roster import BLOCK, CHUNK, Sorter, Spill, merged
+from rosterd.roster import BLOCK, CHUNK, Kept, Pile, Sorter, Spill, merged
 
 Row = tuple[bytes, int, str]
 
@@ -111,3 +112,67 @@ def test_fault_60_a_full_disk_is_told_with_the_next_step() -> None:
         spill.close()
     assert caught.value.exit_code == 8
     assert "TMPDIR" in caught.value.hint
+
+
+class Pair(NamedTuple):
+    """A row of texts."""
+
+    one: str
+    other: str
+
+
+class Maker:
+    """Makes pages of rows, and counts how often it was asked to."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.sizes, self.times = sizes, 0
+
+    def __call__(self) -> Iterator[list[Pair]]:
+        self.times += 1
+        numbers = itertools.count()
+        return ([Pair(f"a{n}", "same") for n in itertools.islice(numbers, size)] for size in self.sizes)
+
+
+@pytest.mark.parametrize("sizes", [(), (3,), (0, 2), (CHUNK, 1), (5_000, 0, 5_000, 7)])
+def test_rows_that_are_kept_are_made_once(sizes: tuple[int, ...]) -> None:
+    maker = Maker(*sizes)
+    kept = Kept(maker, Pair)
+    first = list(kept)
+    assert first == [Pair(f"a{n}", "same") for n in range(sum(sizes))]
+    for _ in range(2):
+        again = list(kept)
+        assert again == first
+        assert all(type(row) is Pair for row in again)
+    assert maker.times == 1
+
+
+def test_a_pass_that_is_given_up_keeps_nothing() -> None:
+    maker = Maker(5_000, 5_000)
+    kept = Kept(maker, Pair)
+    assert len(list(itertools.islice(kept, 6_000))) == 6_000
+    assert len(list(kept)) == 10_000 == len(list(kept))
+    assert maker.times == 2
+
+
+def test_rows_that_find_no_room_are_made_anew() -> None:
+    maker = Maker(5_000, 5_000)
+    kept = Kept(maker, Pair)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))
+    try:
+        assert len(list(kept)) == 10_000 == len(list(kept))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert maker.times == 2
+
+
+@pytest.mark.parametrize("sizes", [(), (3,), (CHUNK, CHUNK, 1)])
+def test_a_pile_gives_back_what_it_was_given_in_order(sizes: tuple[int, ...]) -> None:
+    pile: Pile[tuple[int, str]] = Pile()
+    numbers = itertools.count()
+    for size in sizes:
+        pile.add([(n, "x") for n in itertools.islice(numbers, size)])
+    for _ in range(2):
+        assert [row[0] for page in pile.pages() for row in page] == list(range(sum(sizes)))
+    pile.close()
+    assert list(pile.pages()) == []

@@ -54,11 +54,16 @@ def doubt(tmp_path: Path, *plays: Play, **changes: Any) -> TargetError:
 
 def test_the_vendors_example(tmp_path: Path) -> None:
     result, gateway = register(tmp_path, answer(SEED))
-    assert result == Issued(CODE, "May 17, 2016 11:42:16")
+    assert result == Issued(CODE, "2016-05-17T11:42:16")
     [seen] = gateway.seen
     assert (seen.method, seen.path) == ("POST", "/ps/v1/print/printers/874/secondary_registration")
     assert seen.json() == {"secondary_member_email": EMAIL}
     assert (bearer(seen), seen.headers["content-type"]) == ("canary-access-0002", "application/json")
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "Brumaire 1, 2016 11:42:16", "2016-05-17T11:42:16Z"])
+def test_a_time_of_another_form_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    assert register(tmp_path, answer({**SEED, "issued_date_time": text}))[0] == Issued(CODE, text)
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])

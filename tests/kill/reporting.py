@@ -78,9 +78,9 @@ def pruning(directory: Path, calls: str) -> tuple[int, list[str]]:
     for number in range(1, MOST):
         for day in (OLD, NEW):
             files.write(room, report(day), WRITERS)
-        died = killed_at(lambda: len(files.prune(room, 1, later)[1]), calls, number)
+        died = killed_at(lambda: len(files.prune(room, 1, later, ["acme"], WRITERS)[1]), calls, number)
         found = wrong(room, sets)
-        files.prune(room, 1, later)
+        files.prune(room, 1, later, ["acme"], WRITERS)
         left = sorted(path.name[:10] for path in (room / "acme").iterdir())
         if left != ["2026-11-26"] * len(WRITERS):
             found.append(f"left after pruning: {left}")

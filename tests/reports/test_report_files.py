@@ -9,7 +9,7 @@ import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from tests.reports.kit import SMALL
 
 from rosterd.core.access import AccessReport
-from rosterd.errors import LedgerError, ReportError, Stopped
+from rosterd.errors import LedgerError, ReportError, RosterdError, Stopped
 from rosterd.reports import csv, files, text, xlsx
 from rosterd.reports import json as document
 
@@ -236,7 +236,7 @@ def test_a_file_in_the_place_of_the_directory_is_told(tmp_path: Path) -> None:
     room.write_text("")
     written, problems = files.write(room, SMALL, WRITERS)
     assert (written, [type(one) for one in problems]) == ([], [ReportError])
-    assert files.prune(room, 1, 0)[0] == []
+    assert files.prune(room, 1, 0, ["acme"], WRITERS)[0] == []
 
 
 def test_drafts_of_the_dead_are_removed_and_of_the_living_are_not(tmp_path: Path) -> None:
@@ -250,9 +250,9 @@ def test_drafts_of_the_dead_are_removed_and_of_the_living_are_not(tmp_path: Path
         fcntl.flock(held, fcntl.LOCK_EX)
         files.write(tmp_path, SMALL, {"text": text.write})
         assert (dead.exists(), alive.exists(), other.exists()) == (False, True, True)
-        files.prune(tmp_path, 30, 0)
+        files.prune(tmp_path, 30, 0, ["acme"], WRITERS)
         assert alive.exists()
-    files.prune(tmp_path, 30, 0)
+    files.prune(tmp_path, 30, 0, ["acme"], WRITERS)
     assert (alive.exists(), other.exists()) == (False, True)
 
 
@@ -273,10 +273,27 @@ def days_ago(days: float, customer: str = "acme") -> AccessReport:
     return replace(SMALL, customer=customer, made=(NOW - timedelta(days=days)).isoformat())
 
 
+def pruned(
+    directory: Path,
+    customers: Collection[str] = ("acme", "beta"),
+    formats: Collection[str] = tuple(WRITERS),
+    *,
+    keep_days: int = 30,
+) -> tuple[list[str], list[RosterdError]]:
+    return files.prune(directory, keep_days, NOW.timestamp(), customers, formats)
+
+
+def aged(directory: Path, days: float) -> None:
+    """What lies there was written so many days ago."""
+    then = NOW.timestamp() - days * 86_400
+    for path in directory.rglob("*"):
+        os.utime(path, (then, then))
+
+
 def test_pruning_removes_old_copies_and_says_which(tmp_path: Path) -> None:
     for days in (31, 30.5, 30, 29, 0):
         files.write(tmp_path, days_ago(days), {"json": document.write, "text": text.write})
-    removed, problems = files.prune(tmp_path, 30, NOW.timestamp())
+    removed, problems = pruned(tmp_path)
     assert problems == []
     names = (
         "2026-11-25T060000Z.json",
@@ -286,18 +303,57 @@ def test_pruning_removes_old_copies_and_says_which(tmp_path: Path) -> None:
     )
     assert removed == [str(tmp_path / "acme" / name) for name in names]
     assert len(list((tmp_path / "acme").iterdir())) == 6
-    assert files.prune(tmp_path, 30, NOW.timestamp()) == ([], [])
+    assert pruned(tmp_path) == ([], [])
 
 
 def test_pruning_never_takes_the_newest_set_of_anybody(tmp_path: Path) -> None:
     for days in (400, 300):
         files.write(tmp_path, days_ago(days), {"json": document.write, "text": text.write})
     files.write(tmp_path, days_ago(500, "beta"), {"text": text.write})
-    removed, _ = files.prune(tmp_path, 30, NOW.timestamp())
+    removed, _ = pruned(tmp_path)
     assert len(removed) == 2
     assert len(tree(tmp_path)) == 2 + 5 + 1
     assert files.there(tmp_path, "acme", ["json", "text"])
     assert files.there(tmp_path, "beta", ["text"])
+
+
+def test_a_customer_that_is_served_no_more_loses_its_reports_with_time(tmp_path: Path) -> None:
+    for customer in ("acme", "beta"):
+        files.write(tmp_path, days_ago(29, customer), {"json": document.write, "text": text.write})
+    aged(tmp_path, 29)
+    assert pruned(tmp_path, ["acme"]) == ([], [])
+    removed, problems = pruned(tmp_path, ["acme"], keep_days=28)
+    assert ({Path(name).name for name in removed}, problems) == (
+        {"2026-11-27T060000Z.json", "2026-11-27T060000Z.txt", "beta.json", "beta.txt"},
+        [],
+    )
+    assert all("beta" in name for name in removed)
+    assert not (tmp_path / "beta").exists()
+    assert files.there(tmp_path, "acme", ["json", "text"])
+
+
+def test_a_format_that_is_written_no_more_is_pruned_with_time(tmp_path: Path) -> None:
+    files.write(tmp_path, days_ago(31), {"json": document.write, "text": text.write})
+    files.write(tmp_path, days_ago(0), {"json": document.write})
+    assert pruned(tmp_path, formats=["json"])[0] == [
+        str(tmp_path / "acme" / "2026-11-25T060000Z.json"),
+        str(tmp_path / "acme" / "2026-11-25T060000Z.txt"),
+    ]
+    assert files.there(tmp_path, "acme", ["json", "text"])
+    aged(tmp_path, 31)
+    (tmp_path / "acme.pdf").write_text("not ours")
+    os.utime(tmp_path / "acme.pdf", (0, 0))
+    assert pruned(tmp_path, formats=["json"]) == ([str(tmp_path / "acme.txt")], [])
+    assert (tmp_path / "acme.pdf").exists() and (tmp_path / "acme.json").exists()
+
+
+def test_a_stranger_s_file_keeps_the_folder_of_a_customer_gone(tmp_path: Path) -> None:
+    files.write(tmp_path, days_ago(31), {"json": document.write})
+    (tmp_path / "acme" / "notes.txt").write_text("mine")
+    aged(tmp_path, 31)
+    removed, problems = pruned(tmp_path, [])
+    assert (len(removed), problems) == (2, [])
+    assert [path.name for path in (tmp_path / "acme").iterdir()] == ["notes.txt"]
 
 
 def test_pruning_touches_nothing_that_is_not_ours(tmp_path: Path) -> None:
@@ -321,12 +377,12 @@ def test_pruning_touches_nothing_that_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / f"{old}.json").write_text("")
     (own / "2026-12-26T000000Z.json").write_text("")
     before = tree(tmp_path)
-    assert files.prune(tmp_path, 1, NOW.timestamp()) == ([], [])
+    assert pruned(tmp_path, keep_days=1) == ([], [])
     assert tree(tmp_path) == before
 
 
 def test_pruning_where_nothing_was_ever_written(tmp_path: Path) -> None:
-    assert files.prune(tmp_path / "none", 30, NOW.timestamp()) == ([], [])
+    assert pruned(tmp_path / "none") == ([], [])
     assert not (tmp_path / "none").exists()
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from rosterd.autodesk import kept
+from rosterd.autodesk.kept import SignIn, TokenFile
 from rosterd.autodesk.settings import AutodeskSettings
 from rosterd.errors import RosterdError, SettingsError
 from rosterd.job import Elsewhere
@@ -42,17 +45,17 @@ class Elsewheres:
         doors = self._open[name]
         return Elsewhere() if doors is None else Elsewhere(doors, doors.printers)
 
-    def keep_alive(self) -> list[RosterdError]:
-        """Refreshes sign-ins that nobody has used for a week, as of a paused customer; gives what went wrong."""
+    def keep_alive(self) -> list[tuple[str, RosterdError]]:
+        """Refreshes sign-ins that nobody has used for a week, as of a paused customer; whose went wrong, and how."""
         settings, stop, _ = self._given
-        problems: list[RosterdError] = []
+        problems: list[tuple[str, RosterdError]] = []
         for name, customer in settings.customers.items():
             try:
                 if customer.autodesk is not None and open_vault(settings, name, stop).due():
                     self(name)
                     self._open[name].keep_alive()
             except RosterdError as error:
-                problems.append(error)
+                problems.append((name, error))
         return problems
 
     def close(self) -> None:
@@ -66,11 +69,39 @@ def open_vault(settings: Settings, name: str, stop: threading.Event) -> Any:
     """The autodesk.vault.Vault that keeps a customer's sign-in, in a directory beside the ledger."""
     wanted = settings.customers[name].autodesk
     assert wanted is not None
-    bootstrap = wanted.refresh_token.get_secret_value() if wanted.refresh_token else ""
     return import_module("rosterd.autodesk.vault").Vault(
-        settings.ledger.path.parent / "tokens", name, wanted.client_id, wanted.base_url,
-        bootstrap=bootstrap, wait=stop.wait,
-    )  # fmt: skip
+        _tokens(settings),
+        name,
+        wanted.client_id,
+        wanted.base_url,
+        bootstrap=_bootstrap(wanted),
+        wait=stop.wait,
+    )
+
+
+def sign_in(settings: Settings, name: str) -> SignIn | None:
+    """Where a customer's sign-in stands; None where there is none and nothing needs one. Nobody is asked."""
+    customer = settings.customers[name]
+    wanted = customer.autodesk
+    if wanted is None:
+        return None
+    found = kept.sign_in(
+        TokenFile(_tokens(settings), name), wanted.client_id, wanted.base_url, _bootstrap(wanted)
+    )
+    for_people = wanted.applications or (customer.printers is not None and customer.printers.registrations)
+    needed = wanted.service_account is None and (for_people or wanted.client_secret is None)
+    if not found.needed:
+        return found
+    why = f"somebody must sign in at Autodesk: {found.needed} (rosterd sign-in {name})"
+    return SignIn(why) if needed else None
+
+
+def _tokens(settings: Settings) -> Path:
+    return settings.ledger.path.parent / "tokens"
+
+
+def _bootstrap(wanted: AutodeskSettings) -> str:
+    return wanted.refresh_token.get_secret_value() if wanted.refresh_token else ""
 
 
 def _assertions(wanted: AutodeskSettings, name: str) -> Any:

@@ -38,8 +38,11 @@ def open_reports(settings: Settings, clock: Callable[[], float]) -> Reports:
     def prune() -> list[RosterdError]:
         if not wanted.directory.is_dir():
             return []
+        customers = [
+            name for name, customer in settings.customers.items() if customer.autodesk or customer.printers
+        ]
         _, problems = import_module("rosterd.reports.files").prune(
-            wanted.directory, wanted.keep_days, clock()
+            wanted.directory, wanted.keep_days, clock(), customers, wanted.formats
         )
         return list(problems)
 

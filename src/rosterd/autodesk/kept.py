@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from rosterd.errors import TargetError
 
 SCHEMA = "rosterd/sign-in/1"
 LARGEST = 64 * 1024  # bytes
+LIFE = 15 * 86_400.0  # seconds after which Autodesk ends a sign-in that nobody used
+NOBODY = "nobody has signed in yet"
+OTHER = "the sign-in there is was for another application or server"
 _PLAIN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -38,6 +42,13 @@ class Kept:
     bootstrap: str = ""
     previous: str = field(default="", repr=False)
     previous_in_use: bool = False
+
+
+class SignIn(NamedTuple):
+    """Where a sign-in stands. `needed`: why somebody must sign in, or "". `ends`: seconds since 1970, if known."""
+
+    needed: str
+    ends: float | None = None
 
 
 def digest(token: str) -> str:
@@ -128,6 +139,21 @@ class TokenFile:
     def _problem(self, what: str, hint: str = "") -> TargetError:
         mend = hint or f"mend its owner and mode, or sign in again: rosterd sign-in {self._name}"
         return TargetError(f"the token file {what}", where=str(self.path), hint=mend)
+
+
+def sign_in(file: TokenFile, client_id: str, server: str, bootstrap: str) -> SignIn:
+    """Where a sign-in stands as its file says it; the vault would do the same, asks nobody, and costs an import."""
+    try:
+        kept = file.read() or Kept(client_id, server, needed=NOBODY)
+    except TargetError as error:
+        return SignIn(str(error))
+    if bootstrap and digest(bootstrap) != kept.bootstrap:
+        return SignIn("")  # it is taken with the next read
+    if (kept.client_id, kept.server) != (client_id, server):
+        return SignIn(OTHER)
+    if not kept.refresh_token:
+        return SignIn(kept.needed or NOBODY)
+    return SignIn("", kept.issued + LIFE)
 
 
 _EXAMPLE = Kept("", "")

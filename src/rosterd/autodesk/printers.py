@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from datetime import datetime
 from typing import cast
 
 from rosterd.autodesk import wire
@@ -105,4 +107,11 @@ def _issued(body: bytes, printer: str, where: str) -> Issued:
     except wire.Odd as error:
         what = f"the answer is odd, so it is open whether there is a code: {error}"
         raise TargetError(what, where=where, maybe_applied=True) from None
-    return Issued(code, wire.text(found.get("issued_date_time")))
+    return Issued(code, _moment(wire.text(found.get("issued_date_time"))))
+
+
+def _moment(text: str) -> str:
+    """`May 17, 2016 11:42:16`, in no zone, as the service says it, as ISO 8601; anything else stays as it is."""
+    with suppress(ValueError):
+        return datetime.strptime(f"{text} +0000", "%B %d, %Y %H:%M:%S %z").replace(tzinfo=None).isoformat()
+    return text

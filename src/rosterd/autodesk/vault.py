@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rosterd.autodesk.grants import Granted, Spent
-from rosterd.autodesk.kept import Kept, TokenFile, digest
+from rosterd.autodesk.kept import NOBODY, OTHER, Kept, TokenFile, digest
 from rosterd.errors import CredentialsError, Stopped, TargetError
 from rosterd.patience import Wait
 
@@ -24,8 +24,6 @@ PATIENCE = 30.0  # seconds to wait for another process that is refreshing
 LOOK = 0.05  # seconds between two tries of the lock
 RENEW_IDLE = 7 * 86_400.0  # seconds after which an idle sign-in is refreshed; Autodesk ends it after 15 days
 
-NOBODY = "nobody has signed in yet"
-OTHER = "the sign-in there is was for another application or server"
 REFUSED = "Autodesk no longer accepts the sign-in: it lasts 15 days unused, and can be revoked"
 LOST = (
     "the answer to the last refresh was lost (a crash, or a connection that broke), and a refresh token works once: "

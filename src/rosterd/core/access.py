@@ -164,7 +164,7 @@ class ReportChange(NamedTuple):
 
 
 class TrendPoint(NamedTuple):
-    """The counts of one earlier report; time is ISO 8601, UTC."""
+    """The counts of one report; time is ISO 8601, UTC."""
 
     time: str
     people: int
@@ -188,5 +188,5 @@ class AccessReport:
     findings: Sequence[Finding] = ()
     leavers: Sequence[LeaverRow] = ()
     changes: Sequence[ReportChange] = ()
-    trend: Sequence[TrendPoint] = ()
+    trend: Sequence[TrendPoint] = ()  # the oldest first, the last one is this report's own
     counts: dict[str, int] = field(default_factory=dict)  # people, grants, and grants by verdict

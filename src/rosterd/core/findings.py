@@ -53,6 +53,8 @@ class _Loud(dict[str, bool]):
 
 def telling(page: Iterable[Grant], double: AbstractSet[str], loud: dict[str, bool]) -> list[Grant]:
     """Of a page of grants those that a finding may come of; most are somebody known who manages nothing."""
+    if not double:
+        return [grant for grant in page if grant.verdict != KNOWN or loud[grant.level]]
     return [
         grant
         for grant in page

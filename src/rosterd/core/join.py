@@ -37,8 +37,8 @@ _SERVICES = "adskserviceaccount.autodesk.com"
 
 # subject, name, e-mail, whether it is a group: what an entry is recognised by.
 Identity: TypeAlias = tuple[str, str, str, bool]
-# subject, name, e-mail, group, level, via, since: an entry of one place; see core.access.Holder.
-Held: TypeAlias = tuple[str, str, str, bool, str, str, str]
+# subject, its number, name, e-mail, group, level, via, since: an entry of one place; see core.access.Holder.
+Held: TypeAlias = tuple[str, int, str, str, bool, str, str, str]
 
 
 @dataclass
@@ -147,5 +147,5 @@ def grants(pages: Iterable[tuple[Place, list[Held]]], owners: Owners) -> Iterato
                     *owners[subject, name, email, group],
                 ),
             )
-            for subject, name, email, group, level, via, since in rows
+            for subject, _, name, email, group, level, via, since in rows
         ]

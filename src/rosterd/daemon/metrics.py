@@ -56,12 +56,6 @@ class Metrics:
         self.retries = Counter("rosterd_retries", "Requests that were tried again.", **own)
         self.lanes = Gauge("rosterd_requests_waiting", "Requests that wait for their turn.", **own)
         self.notices = Counter("rosterd_notices", "Notifications.", ("way", "result"), **own)
-        self._expiry = Gauge(
-            "rosterd_sign_in_expiry_timestamp_seconds",
-            "When a sign-in at Autodesk ends.",
-            ("customer",),
-            **own,
-        )
         Gauge("rosterd_build_info", "The version.", ("version",), **own).labels(__version__).set(1)
 
     # told by others
@@ -82,10 +76,6 @@ class Metrics:
 
     def skip(self, entry: Entry) -> None:
         self.skipped.labels(entry.customer).inc()
-
-    def sign_in_expires(self, customer: str, at: float) -> None:
-        """When a customer's sign-in ends, in seconds since 1970."""
-        self._expiry.labels(customer).set(at)
 
     def request(self, path: str, status: int, seconds: float) -> None:
         self.requests.labels(path, str(status)).inc()
@@ -149,7 +139,16 @@ class _State(Collector):
         success = GaugeMetricFamily(
             "rosterd_last_success_timestamp_seconds", "When a run last ended 0 or 3.", labels=["customer"]
         )
+        sign_in = GaugeMetricFamily(
+            "rosterd_sign_in_expiry_timestamp_seconds",
+            "When a sign-in at Autodesk ends unless it is used; 0: somebody must sign in.",
+            labels=["customer"],
+        )
         for customer, status in self._overview.statuses().items():
+            known = status["sign_in"]
+            if known and (known["needed"] or known["ends"]):
+                ends = datetime.fromisoformat(known["ends"]).timestamp() if known["ends"] else 0
+                sign_in.add_metric([customer], ends)
             if status["last_success"]:
                 success.add_metric([customer], datetime.fromisoformat(status["last_success"]).timestamp())
             for key, family in families.items():
@@ -158,6 +157,7 @@ class _State(Collector):
                     value = sum(not plan["approved"] for plan in value)
                 family.add_metric([customer], value)
         yield success
+        yield sign_in
         yield from families.values()
 
 

@@ -5,9 +5,10 @@ Pure: time comes in as a parameter, in seconds since 1970. Nothing here names a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from rosterd.daemon.notify_settings import Event, NotifySettings
 
@@ -16,11 +17,20 @@ TITLES: dict[Event, str] = {
     "hold": "a run is held until somebody approves it",
     "recovery": "all is well again",
     "sign_in": "a sign-in or credentials are refused",
-    "finding": "a finding of high severity",
+    "finding": "new findings of high severity about access",
     "silence": "no good run for a long time",
     "settings": "new settings are wrong, the old ones go on",
 }
 HIGH: frozenset[Event] = frozenset({"failure", "sign_in", "finding", "silence"})
+
+
+KINDS = {  # of findings of high severity, see core.findings
+    "access-left": "× access of somebody who has left",
+    "access-disabled": "× management by somebody who is disabled",
+    "stranger": "× management by a stranger",
+    "owner-left": "× an application whose only owner has gone",
+}
+Part: TypeAlias = Literal["delivery", "access"]
 
 
 class Notice(NamedTuple):
@@ -55,29 +65,40 @@ class Judgement:
     """Decides what is told. One per service; not for several threads at once."""
 
     settings: NotifySettings
-    _troubles: dict[str, Trouble] = field(default_factory=dict)
+    _troubles: dict[tuple[str, Part], Trouble] = field(default_factory=dict)
     _silent: dict[str, float] = field(default_factory=dict)
     _findings: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def turn(self, customer: str, code: int, reason: str | None, now: float) -> Iterator[Notice]:
-        """How a customer's run ended, by its exit code. A run that met another (7) says nothing."""
+    def turn(
+        self, customer: str, code: int, reason: str | None, now: float, part: Part = "delivery"
+    ) -> Iterator[Notice]:
+        """How a part of a customer's run ended, by its exit code. A run that met another (7) says nothing.
+
+        The parts are in trouble, and recover, apart: most runs deliver and do not read access.
+        """
         event = _event(code)
         if code == 7:
             return
-        known = self._troubles.get(customer)
+        known = self._troubles.get((customer, part))
         if event is None:
-            self._troubles.pop(customer, None)
-            silent = self._silent.pop(customer, None)
+            self._troubles.pop((customer, part), None)
+            silent = self._silent.pop(customer, None) if part == "delivery" else None
             if (known is not None and known.told is not None) or silent is not None:
-                yield from self._wanted(Notice("recovery", customer, "", "", now))
+                yield from (
+                    self._wanted(Notice("recovery", customer, "", "", now)) if self._well(customer) else ()
+                )
             return
         if known is None or known.event != event:
-            known = self._troubles[customer] = Trouble(event, told=None)
+            known = self._troubles[customer, part] = Trouble(event, told=None)
         known.times += 1
         due = known.told is None or now - known.told >= self.settings.repeat
         if due and (event != "failure" or known.times >= self.settings.patience):
             known.told = now
             yield from self._wanted(Notice(event, customer, reason or "", _step(event, customer), now))
+
+    def _well(self, customer: str) -> bool:
+        """Whether no other trouble that was told is left."""
+        return not any(who == customer and trouble.told for (who, _), trouble in self._troubles.items())
 
     def look(self, statuses: Mapping[str, Mapping[str, Any]], started: float, now: float) -> Iterator[Notice]:
         """Whose last good run is too long ago. `last_success` of a status: seconds since 1970, or None."""
@@ -91,12 +112,20 @@ class Judgement:
                 self._silent[customer] = now
                 yield from self._wanted(Notice("silence", customer, "", _step("silence", customer), now))
 
-    def finding(self, customer: str, sentence: str, step: str, now: float) -> Iterator[Notice]:
-        """A finding of high severity in an access report; the same one is told once in a while."""
-        told = self._findings.get((customer, sentence))
-        if told is None or now - told >= self.settings.repeat:
-            self._findings[(customer, sentence)] = now
-            yield from self._wanted(Notice("finding", customer, sentence, step, now))
+    def findings(self, customer: str, found: Iterable[tuple[str, str]], now: float) -> Iterator[Notice]:
+        """Findings of high severity in an access report, (id, kind) each: one notice of all that were not told.
+
+        It says how many of which kind; who is concerned is for the report, and for those who may read it.
+        """
+        since = now - self.settings.repeat
+        self._findings = {which: told for which, told in self._findings.items() if told > since}
+        new = {(customer, id_): kind for id_, kind in found if (customer, id_) not in self._findings}
+        if new:
+            self._findings |= dict.fromkeys(new, now)
+            said = "; ".join(
+                f"{number:,} {KINDS.get(kind, kind)}" for kind, number in Counter(new.values()).most_common()
+            )
+            yield from self._wanted(Notice("finding", customer, said, _step("finding", customer), now))
 
     def settings_kept(self, problem: str, step: str, now: float) -> Iterator[Notice]:
         """Newer settings were not taken."""
@@ -118,6 +147,7 @@ def _step(event: Event, customer: str) -> str:
         "hold": f"rosterd plan --customer {customer}, then rosterd approve",
         "sign_in": f"rosterd check --customer {customer}",
         "failure": f"rosterd status --customer {customer}",
+        "finding": f"rosterd report --customer {customer}",
         "silence": f"rosterd status --customer {customer}",
     }
     return steps.get(event, "")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from rosterd import assemble
 from rosterd.errors import RosterdError
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.settings import Settings
@@ -88,7 +89,9 @@ class Overview:
         for name in self._names():
             customer = settings.customers.get(name)
             if customer is not None:
-                found[name] = customer_status(ledger, customer.client, customer, now, self._counted)
+                found[name] = customer_status(
+                    ledger, customer.client, customer, now, self._counted, assemble.sign_in(settings, name)
+                )
         self._found = found
 
     def _counted(self, ledger: SqliteLedger, binding: int, run: int) -> dict[str, int]:

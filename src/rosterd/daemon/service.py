@@ -26,7 +26,7 @@ from rosterd.daemon.systemd import READY, STOPPING, Systemd
 from rosterd.daemon.turns import Generation, Turned, Turns
 from rosterd.daemon.watch import Watches
 from rosterd.daemon.web import Web
-from rosterd.errors import RosterdError, SettingsError
+from rosterd.errors import CredentialsError, RosterdError, SettingsError
 from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.settings import Loaded, Settings
@@ -206,8 +206,12 @@ class Service:
                 ledger.close()
             self._log.info("pruned", rows=gone)
             with self.turns.generation.used() as now:
-                for problem in [*now.doors.reports.prune(), *now.doors.elsewhere.keep_alive()]:
+                for problem in now.doors.reports.prune():
                     self._log.warning("upkeep", problem=str(problem), next=problem.hint)
+                for customer, problem in now.doors.elsewhere.keep_alive():
+                    self._log.warning("upkeep", customer=customer, problem=str(problem), next=problem.hint)
+                    if isinstance(problem, CredentialsError):
+                        self._access_told(customer, problem.exit_code, f"{problem} ({problem.hint})")
             at = self.timetable.done(entry.id)
             self._note([(entry, at)] if at is not None else [])
         except RosterdError as error:
@@ -239,9 +243,18 @@ class Service:
         self.overview.changed()
         stopped = turned.outcome is not None and (turned.outcome.stopped or turned.outcome.paused is not None)
         if not stopped:
-            judge = self.notifier.judgement
-            told = judge.turn(turned.entry.customer, turned.exit_code, turned.reason, self.clock.wall())
-            self.notifier.tell(told)
+            judge, customer, outcome = self.notifier.judgement, turned.entry.customer, turned.outcome
+            code = turned.exit_code if outcome is None else outcome.delivered
+            self.notifier.tell(judge.turn(customer, code, turned.reason, self.clock.wall()))
+            if outcome is not None and outcome.access_code is not None:
+                self._access_told(customer, outcome.access_code, turned.reason)
+                high = [(one.id, one.kind) for one in outcome.elsewhere.high]
+                self.notifier.tell(judge.findings(customer, high, self.clock.wall()))
+
+    def _access_told(self, customer: str, code: int, reason: str | None) -> None:
+        """How reading access ended; a sign-in that is refused is told once in a while, not with every run."""
+        judge = self.notifier.judgement
+        self.notifier.tell(judge.turn(customer, code, reason, self.clock.wall(), "access"))
 
     def _settled(self, turned: Turned) -> None:
         """What is owed after a turn: the next due time, or the same until it is done."""

@@ -39,7 +39,7 @@ class Registration(NamedTuple):
 def _held(one: Registration) -> Held:
     """A registration as an entry of its printer."""
     level = "registered" if one.handed else "code waiting" if one.state == ISSUED else "in doubt"
-    return "", "", one.email, False, level, "", one.issued
+    return "", 0, "", one.email, False, level, "", one.issued
 
 
 class Access(Notes):
@@ -169,14 +169,14 @@ class Access(Notes):
                 yield place, [_held(one) for one in self.registrations(binding, place.id)]
                 continue
             for rows in self._pages(sql, binding, place.kind, place.id, start=("", -1)):
-                yield place, [(row[0], *row[2:]) for row in rows]
+                yield place, rows
 
     def identities(self, binding: int) -> list[Identity]:
         """Each identity that holds anything, once."""
         held: list[Identity] = self._rows(
             "SELECT DISTINCT subject, name, email, grouped FROM holder WHERE binding = ?", (binding,)
         )
-        return [*held, *(_held(one)[:4] for one in self.registrations(binding))]
+        return [*held, *(("", "", one.email, False) for one in self.registrations(binding))]
 
     def registrations(self, binding: int, printer: str | None = None) -> list[Registration]:
         """Registrations in key order, of one printer or of all."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from rosterd.reports.columns import Column, folded, mended
 from rosterd.reports.shown import shown
 
 LONGEST = 16_000  # characters: Excel takes 32,767 of UTF-16, where one may be two
@@ -31,12 +32,16 @@ def cell(text: str) -> str:
     return _FORMULA.sub(r"\g<0>'", seen)[:LONGEST]
 
 
-def cells(row: Sequence[str]) -> Sequence[str]:
-    """A row of cells. Looks at all of them at once, because hardly any row needs more."""
-    joined = ";" + ";".join(row)
-    if len(joined) < LONGEST and joined.isprintable() and not _BEGINNING.search(joined):
-        return row
-    return [cell(text) for text in row]
+def harmless(texts: Sequence[str]) -> bool:
+    """Whether all of these texts may be cells as they are; looks at them together, as hardly any is not."""
+    joined = ";" + ";".join(texts)
+    short = len(joined) < LONGEST or max(map(len, texts)) < LONGEST
+    return short and joined.isprintable() and not _BEGINNING.search(joined)
+
+
+def cells(columns: Iterable[Sequence[str]]) -> list[Column]:
+    """Columns of texts as columns of cells."""
+    return [mended(folded(column), harmless, cell) for column in columns]
 
 
 def several(texts: Iterable[str]) -> str:

@@ -6,19 +6,19 @@ without access have one line with empty fields. UTF-8 with the mark that makes E
 
 from __future__ import annotations
 
-import csv
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby, islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import IO, TypeAlias, TypeVar
 
 from rosterd.core.access import AccessReport, Grant, PersonRow
 from rosterd.reports.cells import cells, several
+from rosterd.reports.columns import joined, mended, pieces
 from rosterd.roster import Sorter, merged
 
 Row = TypeVar("Row")
-Keyed: TypeAlias = tuple[str, ...]  # what it is sorted by, its part of a line, and a grant's person
+Keyed: TypeAlias = tuple[str, str]  # what it is sorted by, and its part of a line
 
 PERSON = ("key", "name", "emails", "directory", "orbix", "groups", "note")
 GRANT = (
@@ -27,6 +27,7 @@ GRANT = (
 )  # fmt: skip
 _NOBODY = ("",) * (len(PERSON) - 1)
 _PIECE = 4_096  # rows handed to the sort, and written, at a time
+NUL = "\0"
 _END = "\r\n"  # RFC 4180
 
 
@@ -36,52 +37,63 @@ def write(report: AccessReport, out: IO[bytes]) -> None:
     people: Sorter[Keyed] = Sorter(whole=True)
     grants: Sorter[Keyed] = Sorter(whole=True)
     try:
-        _add(people, ((_order(row.key), _text(person(row))) for row in report.people))
-        _add(grants, ((_order(row.person), _text(_grant(row)), row.person) for row in report.grants))
-        out.write(BOM_UTF8 + f"{_text(PERSON)},{_text(GRANT)}{_END}".encode())
-        lines = _lines(_sorted(people), _sorted(grants))
-        while piece := list(islice(lines, _PIECE)):
+        _add(people, report.people, of_people, 0)
+        _add(grants, report.grants, _of_grants, len(GRANT))
+        out.write(BOM_UTF8 + f"{_text(*PERSON)},{_text(*GRANT)}{_END}".encode())
+        for piece in pieces(_lines(_sorted(people), _sorted(grants)), _PIECE):
             out.write(f"{_END.join(piece)}{_END}".encode())
     finally:
         people.close()
         grants.close()
 
 
-class _Echo:
-    """Hands back what is written to it: the csv module has no other way to give a line."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-_ECHO = _Echo()
-
-
-def _text(row: Sequence[str]) -> str:
+def _text(*row: str) -> str:
     """Part of a line."""
-    line: str = csv.writer(_ECHO, lineterminator="").writerow(cells(row))
-    return line
+    return next(_texts([[text] for text in row], 1))
+
+
+def _texts(columns: Iterable[Sequence[str]], count: int) -> Iterator[str]:
+    """Columns as parts of so many lines, quoted as RFC 4180 says; a cell never breaks a line."""
+    parts = [part for column in cells(columns) for part in (",", mended(column, _bare, _quoted))]
+    return joined(parts[1:], count)
+
+
+def _bare(texts: Sequence[str]) -> bool:
+    together = "".join(texts)
+    return "," not in together and '"' not in together
+
+
+def _quoted(text: str) -> str:
+    return text if _bare([text]) else '"{}"'.format(text.replace('"', '""'))
 
 
 def _order(key: str) -> str:
     """Upper and lower case together; never the same for two keys."""
-    return f"{key.casefold()}\0{key}"
+    return f"{key.casefold()}{NUL}{key}"
 
 
-def person(row: PersonRow) -> tuple[str, ...]:
-    """Somebody as columns, several values in one of them."""
-    key, name, emails, directory, orbix, groups, note = row
-    return key, name, several(emails), directory, orbix, several(groups), note
+def of_people(rows: Sequence[PersonRow]) -> list[Sequence[str]]:
+    """People as columns, several values in one text."""
+    key, name, emails, directory, orbix, groups, note = zip(*rows, strict=True)
+    return [key, name, list(map(several, emails)), directory, orbix, list(map(several, groups)), note]
 
 
-def _grant(row: Grant) -> tuple[str, ...]:
-    kind, place, place_id, subject, name, email, level, via, since, _, verdict, matched, possibly = row
-    return kind, place, place_id, level, via, since, verdict, matched, possibly, name, email, subject
+def _of_grants(rows: Sequence[Grant]) -> list[Sequence[str]]:
+    """Grants as columns, and whose they are."""
+    kind, place, place_id, subject, name, email, level, via, since, key, *more = zip(*rows, strict=True)
+    return [kind, place, place_id, level, via, since, *more, name, email, subject, key]
 
 
-def _add(sorter: Sorter[Keyed], rows: Iterator[Keyed]) -> None:
-    while piece := list(islice(rows, _PIECE)):
-        sorter.add(piece)
+def _add(
+    sorter: Sorter[Keyed], rows: Iterable[Row], form: Callable[[Sequence[Row]], list[Sequence[str]]], key: int
+) -> None:
+    """Adds rows in the form of columns; `key` is the number of the one by which they are sorted."""
+    for piece in pieces(rows, _PIECE):
+        columns = form(piece)
+        keys = columns[key]
+        orders = {text: _order(text) for text in set(keys)}
+        parts = _texts(columns[: len(GRANT)], len(piece))
+        sorter.add(list(zip([orders[text] for text in keys], parts, strict=True)))
 
 
 def _sorted(sorter: Sorter[Keyed]) -> Iterator[Keyed]:
@@ -90,7 +102,7 @@ def _sorted(sorter: Sorter[Keyed]) -> Iterator[Keyed]:
 
 def _lines(people: Iterable[Keyed], grants: Iterable[Keyed]) -> Iterator[str]:
     """Both in one order. A grant of somebody who is not among the people keeps their key, and nothing else."""
-    nothing = _text(("",) * len(GRANT))
+    nothing = _text(*[""] * len(GRANT))
     waiting = iter(people)
     one = next(waiting, None)
     for order, held in groupby(grants, key=itemgetter(0)):
@@ -101,7 +113,7 @@ def _lines(people: Iterable[Keyed], grants: Iterable[Keyed]) -> Iterator[str]:
             who, one = one[1], next(waiting, None)
             yield from (f"{who},{grant[1]}" for grant in held)
         else:
-            yield from (f"{_text((grant[2], *_NOBODY))},{grant[1]}" for grant in held)
+            yield from (f"{_text(order.partition(NUL)[2], *_NOBODY)},{grant[1]}" for grant in held)
     while one is not None:
         yield f"{one[1]},{nothing}"
         one = next(waiting, None)

@@ -16,9 +16,9 @@ import re
 import shutil
 import stat
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias
@@ -27,6 +27,7 @@ from rosterd.core.access import AccessReport
 from rosterd.errors import ReportError, RosterdError, Stopped
 
 Writer: TypeAlias = Callable[[AccessReport, IO[bytes]], None]
+Done: TypeAlias = tuple[list[str], list[RosterdError]]  # paths, and what went wrong
 
 ENDINGS = {"html": "html", "json": "json", "csv": "csv", "xlsx": "xlsx", "text": "txt"}  # by format
 _FILE, _DIRECTORY = 0o640, 0o750
@@ -58,16 +59,13 @@ def as_bytes(write: Callable[[AccessReport, IO[str]], None]) -> Writer:
     return encoded
 
 
-def write(
-    directory: Path, report: AccessReport, writers: Mapping[str, Writer]
-) -> tuple[list[str], list[RosterdError]]:
+def write(directory: Path, report: AccessReport, writers: Mapping[str, Writer]) -> Done:
     """Writes one customer's set, a file per format; gives the paths of the newest files, and what went wrong.
 
     What cannot be rendered or written leaves the other formats as they are, and its own last file where it was.
     Raises Stopped only.
     """
-    problems: list[RosterdError] = []
-    written: list[str] = []
+    problems, written = list[RosterdError](), list[str]()
     try:
         stamp = _stamp(report.made)
         with ExitStack() as stack:
@@ -118,26 +116,49 @@ def there(directory: Path, customer: str, formats: Sequence[str]) -> bool:
     return all(_regular(directory / f"{customer}.{ENDINGS[form]}") for form in formats)
 
 
-def prune(directory: Path, keep_days: int, now: float) -> tuple[list[str], list[RosterdError]]:
-    """Removes dated files older than `keep_days`, but for each customer's newest set, and drafts of dead processes.
+def prune(
+    directory: Path, keep_days: int, now: float, customers: Collection[str], formats: Collection[str]
+) -> Done:
+    """Removes what was written more than `keep_days` ago, and drafts of dead processes.
 
-    Only files whose names have just our form are touched. Gives the paths removed, and what went wrong.
+    The newest set of each of these customers stays, in these formats; what others had is not written any more and
+    goes too. Only files whose names have just our form are touched. Gives the paths removed, and what went wrong.
     """
-    oldest = (datetime.fromtimestamp(now, UTC) - timedelta(days=keep_days)).strftime(_STAMP)
-    removed: list[str] = []
-    problems: list[RosterdError] = []
+    limit = now - keep_days * 86_400
+    oldest = datetime.fromtimestamp(limit, UTC).strftime(_STAMP)
+    removed, problems = list[str](), list[RosterdError]()
     for customer in _customers(directory, problems):
         where = directory / customer
         with _telling(where, problems), _opened(where) as own:
             _sweep(own)
-            found = [(match[1], match[0]) for match in map(_DATED.fullmatch, sorted(_names(own))) if match]
-            newest = max((stamp for stamp, _ in found), default="")
-            for stamp, name in found:
-                if stamp < min(oldest, newest) and _regular(name, own):
-                    with _telling(where / name, problems):
-                        os.unlink(name, dir_fd=own)
-                        removed.append(str(where / name))
+            dated = [(match[1], match[0]) for match in map(_DATED.fullmatch, sorted(_names(own))) if match]
+            newest = max((stamp for stamp, _ in dated), default="") if customer in customers else "9"
+            old = [name for stamp, name in dated if stamp < min(oldest, newest)]
+            _remove(where, old, own, removed, problems)
+        with _telling(directory, problems), _opened(directory, links=True) as top:
+            wanted = [form for form in formats if customer in customers]
+            idle = [f"{customer}.{ending}" for form, ending in ENDINGS.items() if form not in wanted]
+            old = [name for name in idle if _changed(name, top) < limit]
+            _remove(directory, old, top, removed, problems)
+            if customer not in customers:
+                with suppress(OSError):  # there is something in it yet
+                    os.rmdir(customer, dir_fd=top)
     return removed, problems
+
+
+def _remove(where: Path, names: list[str], own: int, gone: list[str], problems: list[RosterdError]) -> None:
+    for name in names:
+        if _regular(name, own):
+            with _telling(where / name, problems):
+                os.unlink(name, dir_fd=own)
+                gone.append(str(where / name))
+
+
+def _changed(name: str, parent: int) -> float:
+    """When a file was last written, in seconds since 1970; never too old when it is not there."""
+    with suppress(OSError):
+        return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime
+    return float("inf")
 
 
 def _stamp(made: str) -> str:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rosterd.core.access import SEVERITIES, VERDICTS, AccessReport, Finding, PlaceState, TrendPoint
+from rosterd.core.access import SEVERITIES, VERDICTS, AccessReport, Finding, PlaceState
 from rosterd.reports import html_data as data
 from rosterd.reports.html_assets import assets
 from rosterd.reports.shown import moment, moment_text, shown
@@ -64,7 +64,7 @@ def _page(report: AccessReport) -> dict[str, Any]:
         "changes": report.changes[:_CHANGES],
         "operations": Counter(change.op for change in report.changes),
         "findings": findings[:_FINDINGS],
-        "trend": _trend(report, counts),
+        "trend": report.trend,
         "sentence": _SENTENCE,
         "sets": _sets(report, findings, counts),
     }
@@ -108,19 +108,6 @@ def _age(hours: float) -> str:
     return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
-def _trend(report: AccessReport, counts: dict[str, int]) -> list[TrendPoint]:
-    """The earlier reports, and this one."""
-    now = TrendPoint(
-        report.made,
-        counts["people"],
-        counts["grants"],
-        counts.get("stranger", 0),
-        counts.get("left", 0),
-        len(report.findings),
-    )
-    return [*(point for point in report.trend if point.time != report.made), now]
-
-
 def _sets(report: AccessReport, findings: list[Finding], counts: dict[str, int]) -> dict[str, Iterator[str]]:
     """The JSON by name; `places` comes after `grants`, which it is collected from."""
     places = data.Places()
@@ -133,7 +120,7 @@ def _sets(report: AccessReport, findings: list[Finding], counts: dict[str, int])
         "leavers": len(report.leavers),
         "sources": len(report.sources),
     }
-    points = [[shown(point.time), *point[1:]] for point in _trend(report, counts)]
+    points = [[shown(point.time), *point[1:]] for point in report.trend]
     return {
         "totals": iter((data.escaped(totals),)),
         "people": data.array(map(data.person, people)),

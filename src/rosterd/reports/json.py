@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import IO, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from json.encoder import encode_basestring
+from typing import IO, Any
 
 from rosterd.core.access import (
     AccessReport,
@@ -22,11 +22,14 @@ from rosterd.core.access import (
     ReportChange,
     TrendPoint,
 )
-
-Row = TypeVar("Row")
+from rosterd.reports.columns import Column, folded, joined, mended, pieces
 
 SCHEMA = "rosterd/report/1"
-_PIECE = 500  # rows encoded at a time
+GRANT = (
+    "person", "place", "place_id", "kind", "level", "via", "verdict", "subject", "name", "email", "since", "matched",
+    "possibly",
+)  # fmt: skip
+_OPTIONAL = ("person", "possibly")  # null instead of an empty text
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
@@ -61,15 +64,20 @@ def digest(report: AccessReport) -> str:
     """
     told = hashlib.blake2b(digest_size=16)
     for part in _said(report):
-        # One list after the other, its rows as JSON arrays: no two contents give the same bytes.
-        for piece in _pieces(part):
-            told.update(json.dumps(piece, separators=(",", ":")).encode())
+        # One list after the other, its rows by columns as JSON arrays: no two contents give the same bytes.
+        for piece in pieces(part):
+            columns = [column[:1] if _same(column) else column for column in zip(*piece, strict=True)]
+            told.update(json.dumps([len(piece), columns], separators=(",", ":")).encode())
         told.update(b"\n")
     return told.hexdigest()
 
 
-def _said(report: AccessReport) -> Iterator[Iterable[Any]]:
-    yield [SCHEMA, report.customer, report.client, report.complete]
+def _same(column: Sequence[Any]) -> bool:
+    return column[0] == column[-1] and column.count(column[0]) == len(column)
+
+
+def _said(report: AccessReport) -> Iterator[Iterable[Sequence[Any]]]:
+    yield [(SCHEMA, report.customer, report.client, report.complete)]
     yield (place._replace(time="") if place.state == "whole" else place for place in report.sources)
     yield report.people
     yield report.grants
@@ -100,11 +108,17 @@ def _customer(report: AccessReport) -> Iterator[str]:
     for name, rows, form in _lists(report):
         yield f',\n"{name}":['
         before = ""
-        for piece in _pieces(map(form, rows)):
-            yield before + _encode(piece)[1:-1].replace(*_line_break(piece[0]))
+        for text in _of_grants(rows) if name == "grants" else _of(map(form, rows)):
+            yield before + text
             before = ",\n"
         yield "]"
     yield f',\n"counts":{_encode(report.counts)}}}'
+
+
+def _of(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Objects as JSON, each on a line, some at a time."""
+    for piece in pieces(rows):
+        yield _encode(piece)[1:-1].replace(*_line_break(piece[0]))
 
 
 def _line_break(row: dict[str, Any]) -> tuple[str, str]:
@@ -116,10 +130,32 @@ def _line_break(row: dict[str, Any]) -> tuple[str, str]:
     return f'}},{{"{first}', f'}},\n{{"{first}'
 
 
-def _pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    rows = iter(rows)
-    while piece := list(islice(rows, _PIECE)):
-        yield piece
+def _of_grants(rows: Iterable[Grant]) -> Iterator[str]:
+    """What `_of` makes of `_grant`, by columns: grants may be a million."""
+    for piece in pieces(rows):
+        found = dict(zip(Grant._fields, zip(*piece, strict=True), strict=True))
+        parts: list[Column] = []
+        for name in GRANT:
+            parts += [f',"{name}":' if parts else f'{{"{name}":', *_encoded(folded(found[name]), name)]
+        yield ",\n".join(joined([*parts, "}"], len(piece)))
+
+
+def _encoded(column: Column, name: str) -> list[Column]:
+    """A column as JSON. Hardly any has a text in it that needs more than quotes."""
+    encode = _or_null if name in _OPTIONAL else encode_basestring
+    together = "" if isinstance(column, str) else "".join(column)
+    plain = together.isprintable() and '"' not in together and "\\" not in together
+    if not together or not plain or (name in _OPTIONAL and not all(column)):
+        return [mended(column, _never, encode)]
+    return ['"', column, '"']
+
+
+def _never(_: Sequence[str]) -> bool:
+    return False
+
+
+def _or_null(text: str) -> str:
+    return encode_basestring(text) if text else "null"
 
 
 def _bytes(text: str) -> bytes:
@@ -143,21 +179,8 @@ def _person(row: PersonRow) -> dict[str, Any]:
 
 
 def _grant(row: Grant) -> dict[str, Any]:
-    return {
-        "person": row.person or None,
-        "place": row.place,
-        "place_id": row.place_id,
-        "kind": row.kind,
-        "level": row.level,
-        "via": row.via,
-        "verdict": row.verdict,
-        "subject": row.subject,
-        "name": row.name,
-        "email": row.email,
-        "since": row.since,
-        "matched": row.matched,
-        "possibly": row.possibly or None,
-    }
+    found = row._asdict()
+    return {name: found[name] or None if name in _OPTIONAL else found[name] for name in GRANT}
 
 
 def _about(row: Finding | ReportChange) -> dict[str, Any]:

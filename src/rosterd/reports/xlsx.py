@@ -7,23 +7,25 @@ packed: half a million cells a second need no object each, and no temporary file
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import islice
-from typing import IO
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from rosterd.core.access import AccessReport
 from rosterd.errors import ReportError
 from rosterd.reports.cells import cells
+from rosterd.reports.columns import Column, joined, pieces
 from rosterd.reports.shown import moment
 from rosterd.reports.xlsx_book import LONGEST_SHEET, shell
-from rosterd.reports.xlsx_tables import tables
+from rosterd.reports.xlsx_tables import Table, tables
 
-_PIECE = 500  # rows that go out together
 _LEVEL = 1  # of compression: three times as quick as the usual 6, a seventh larger
 _DIMENSION = re.compile(rb'<dimension ref="[^"]*"/>')  # of the header alone; nobody needs one
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_START, _END = '" t="inlineStr"><is><t>', "</t></is></c>"
 _ROWS_GO_HERE = b"</sheetData>"
 _CODED = re.compile("(?=_x[0-9A-Fa-f]{4}_)")  # what spreadsheets would read as a character's number
 
@@ -39,11 +41,9 @@ def write(report: AccessReport, out: IO[bytes], longest: int = LONGEST_SHEET) ->
     bulk = shell(report, todo, made, longest, packed)
     with ZipFile(packed) as book, ZipFile(out, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as into:
         for name in book.namelist():
-            entry = ZipInfo(name, made.astimezone(UTC).timetuple()[:6])
-            entry.compress_type = ZIP_DEFLATED
-            with into.open(entry, "w") as part:
+            with into.open(name, "w") as part:  # with the level; an entry of our own would not have it
                 if name in bulk:
-                    _fill(book.read(name), islice(bulk[name].rows, longest), part)
+                    _fill(book.read(name), islice(bulk[name].rows, longest), bulk[name], part)
                 else:
                     part.write(book.read(name))
     for table in todo:
@@ -51,32 +51,50 @@ def write(report: AccessReport, out: IO[bytes], longest: int = LONGEST_SHEET) ->
             raise ReportError(f"there are more {table.name.lower()} than were counted", hint="write it again")
 
 
-def _fill(sheet: bytes, rows: Iterable[tuple[str, ...]], part: IO[bytes]) -> None:
+def _fill(sheet: bytes, rows: Iterable[Any], table: Table, part: IO[bytes]) -> None:
     """Writes a sheet of the shell with rows below its header."""
     head, tail = _DIMENSION.sub(b"", sheet).split(_ROWS_GO_HERE)
     part.write(head)
-    lines = _lines(rows)
-    while piece := "".join(islice(lines, _PIECE)):
-        part.write(piece.encode())
+    number = 2
+    for piece in pieces(rows):
+        part.write("".join(_lines(table.form(piece), number, len(piece))).encode())
+        number += len(piece)
     part.write(_ROWS_GO_HERE + tail)
 
 
-def _lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Rows as <row> elements, from the sheet's second on; every value is text, and never anything else."""
-    starts = [f'<c r="{letter}' for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-    for number, row in enumerate(map(cells, rows), 2):
-        joined = f";{';'.join(row)};"
-        if "&" in joined or "<" in joined or ">" in joined or "_x" in joined:
-            row = list(map(_escaped, row))
-        # Spaces at either end are kept only when that is asked for.
-        kept = ' xml:space="preserve"' if "; " in joined or " ;" in joined else ""
-        middle = f'{number}" t="inlineStr"><is><t{kept}>'
-        inside = [
-            f"{start}{middle}{text}</t></is></c>" for start, text in zip(starts, row, strict=False) if text
-        ]
-        yield f'<row r="{number}">{"".join(inside)}</row>'
+def _lines(columns: Iterable[Sequence[str]], first: int, count: int) -> Iterator[str]:
+    """Rows as <row> elements; every value is text, and never anything else. Empty cells are left out."""
+    numbers = list(map(str, range(first, first + count)))
+    parts: list[Column] = ['<row r="', numbers, '">']
+    for letter, column in zip(_LETTERS, cells(columns), strict=False):
+        parts += _cells(letter, numbers, column)
+    return joined([*parts, "</row>"], count)
 
 
-def _escaped(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _CODED.sub("_x005F", text)
+def _cells(letter: str, numbers: list[str], column: Column) -> list[Column]:
+    """One column's cells, in parts."""
+    if isinstance(column, str):
+        return [f'<c r="{letter}', numbers, _inside(column)] if column else []
+    if not all(column):  # what stands between the number and the next cell cannot be left out by itself
+        known = {text: _inside(text) for text in set(column)}
+        pairs = zip(numbers, column, strict=True)
+        return [[f'<c r="{letter}{number}{known[text]}' if text else "" for number, text in pairs]]
+    if _plain(column):
+        return [f'<c r="{letter}', numbers, _START, column, _END]
+    return [f'<c r="{letter}', numbers, list(map(_inside, column))]
+
+
+def _plain(texts: Sequence[str]) -> bool:
+    """Whether nothing in these texts needs to be escaped, or is a space at either end."""
+    together = f";{';'.join(texts)};"
+    return not any(odd in together for odd in ("&", "<", ">", "_x", "; ", " ;"))
+
+
+def _inside(text: str) -> str:
+    """A cell from behind the number of its row."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if "_x" in plain:
+        plain = _CODED.sub("_x005F", plain)
+    if text.startswith(" ") or text.endswith(" "):  # kept only when that is asked for
+        return f'" t="inlineStr"><is><t xml:space="preserve">{plain}{_END}'
+    return f"{_START}{plain}{_END}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rosterd.core.access import AccessReport, Finding, Grant
-from rosterd.reports.csv import person
+from rosterd.reports.csv import of_people
 
 BAD, ODD, DULL = "bad", "odd", "dull"  # colours by what they mean
 
@@ -32,7 +33,8 @@ class Table:
     name: str
     columns: Sequence[Column]
     count: int
-    rows: Iterator[tuple[str, ...]]
+    rows: Iterator[Any]
+    form: Callable[[Sequence[Any]], list[Sequence[str]]]  # some rows as columns
 
 
 def tables(report: AccessReport) -> list[Table]:
@@ -40,10 +42,10 @@ def tables(report: AccessReport) -> list[Table]:
     people = _count(report, "people", report.people)
     grants = _count(report, "grants", report.grants)
     return [
-        Table("People", _PEOPLE, people, map(person, report.people)),
-        Table("Grants", _GRANTS, grants, map(_grant, report.grants)),
-        Table("Findings", _FINDINGS, len(report.findings), map(_finding, report.findings)),
-        Table("Leavers", _LEAVERS, len(report.leavers), map(tuple, report.leavers)),
+        Table("People", _PEOPLE, people, iter(report.people), of_people),
+        Table("Grants", _GRANTS, grants, iter(report.grants), _of_grants),
+        Table("Findings", _FINDINGS, len(report.findings), iter(report.findings), _of_findings),
+        Table("Leavers", _LEAVERS, len(report.leavers), iter(report.leavers), _by_columns),
     ]
 
 
@@ -52,14 +54,18 @@ def _count(report: AccessReport, what: str, rows: Iterable[object]) -> int:
     return sum(1 for _ in rows) if known is None else known
 
 
-def _grant(row: Grant) -> tuple[str, ...]:
-    kind, place, place_id, subject, name, email, level, via, since, key, verdict, matched, possibly = row
-    return kind, place, name, email, level, verdict, key, matched, possibly, via, since, subject, place_id
+def _of_grants(rows: Sequence[Grant]) -> list[Sequence[str]]:
+    kind, place, place_id, subject, name, email, level, via, since, key, verdict, *more = _by_columns(rows)
+    return [kind, place, name, email, level, verdict, key, *more, via, since, subject, place_id]
 
 
-def _finding(row: Finding) -> tuple[str, ...]:
-    identity, severity, kind, sentence, next_step, first_seen, key, place = row
-    return severity, sentence, next_step, key, place, first_seen, kind, identity
+def _of_findings(rows: Sequence[Finding]) -> list[Sequence[str]]:
+    identity, severity, kind, sentence, next_step, first_seen, key, place = _by_columns(rows)
+    return [severity, sentence, next_step, key, place, first_seen, kind, identity]
+
+
+def _by_columns(rows: Sequence[Any]) -> list[Sequence[str]]:
+    return list(zip(*rows, strict=True))
 
 
 _PEOPLE = (

@@ -101,7 +101,7 @@ def _text(rows: Sequence[tuple[str, Registration]], form: str) -> Iterator[str]:
         return
     yield from words.columns([_HEAD, *(_cells(name, one) for name, one in rows)], indent="")
     yield ""
-    yield "Handed out? rosterd codes --handed-out KEY"
+    yield "Handed out? rosterd codes --handed-out 'KEY'"
     if any(one.state == IN_DOUBT and one.handed is None for _, one in rows):
         yield "In doubt: look in the printer's own portal; then --again KEY asks once more, --handed-out KEY settles it"
 

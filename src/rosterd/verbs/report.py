@@ -50,5 +50,6 @@ def _made(settings: Settings, ledger: SqliteLedger, name: str, now: float) -> Ac
     binding = ledger.binding(customer.client).id
     made = build(ledger, assemble.about(name, customer, binding), now)
     last = ledger.last_report(binding)
-    changes = difference(ledger, binding, made).changes or (last[2] if last else [])
-    return replace(made, changes=changes)
+    new = difference(ledger, binding, made)
+    new.close()
+    return replace(made, changes=new.changes or (last[2] if last else []))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rosterd import words
+from rosterd import assemble, words
 from rosterd.errors import worst
 from rosterd.standing import customer_status
 from rosterd.verbs.common import Common, clients, desk, paint, say, say_json
@@ -18,7 +18,9 @@ def status(common: Common, customers: Sequence[str], json: bool) -> int:
     with desk(common) as (settings, ledger):
         now = time.time()
         found = {
-            name: customer_status(ledger, client, settings.customers[name], now)
+            name: customer_status(
+                ledger, client, settings.customers[name], now, sign_in=assemble.sign_in(settings, name)
+            )
             for name, client in clients(settings, customers)
         }
     code = worst([one["exit_code"] for one in found.values()])

@@ -210,7 +210,7 @@ def trend(number: int = 14) -> list[TrendPoint]:
             15 - day // 2,
         )
         for day in range(number)
-    ]
+    ] + [TrendPoint(MADE, 243, 520, 41, 26, 7)]
 
 
 def changes() -> list[ReportChange]:

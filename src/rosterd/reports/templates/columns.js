@@ -82,7 +82,7 @@ const COLUMNS = {
     column(name, "E-mail", "email", { minWidth: 180, widthGrow: 3, responsive: 3 }),
     column(name, "Place", "place", { minWidth: 150, widthGrow: 2, responsive: 2 }),
     column(name, "Kind", "kind", { chosen: true, width: 116, responsive: 5 }),
-    column(name, "Level", "level", { chosen: true, width: 110, responsive: 4 }),
+    column(name, "Level", "level", { chosen: true, width: 128, responsive: 4 }),
     column(name, "Verdict", "verdict", { chosen: true, cell: badgeCell, width: 168, responsive: 0 }),
     column(name, "Via", "via", { minWidth: 110, responsive: 7 }),
     column(name, "Since", "since", { cell: dayCell, headerFilter: false, width: 118, responsive: 6 }),
