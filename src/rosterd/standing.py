@@ -69,6 +69,7 @@ def customer_status(
             {"digest": plan.digest, "changes": plan.open, "approved": plan.approved is not None}
             for plan in held
         ],
+        "following": {source: iso(compared) for source, compared in ledger.follows(binding.id)},
         "sign_in": _sign_in(sign_in),
     }
 

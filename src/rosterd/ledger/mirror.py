@@ -54,6 +54,12 @@ class Mirror(Access):
         sql = "SELECT cookie, settings, compared FROM followed WHERE binding = ? AND source = ?"
         return next((Followed(*row) for row in self._rows(sql, (binding, source))), None)
 
+    def follows(self, binding: int) -> list[tuple[str, float]]:
+        """The sources whose changes are followed, and when each was last read whole."""
+        return self._rows(
+            "SELECT source, compared FROM followed WHERE binding = ? ORDER BY source", (binding,)
+        )
+
     def follow_anew(self, binding: int, source: str) -> None:
         """Before everything is read: forgets the cookie and all entries."""
         with self._writing():

@@ -61,6 +61,8 @@ def test_nothing_has_changed(site: Site) -> None:
     part = followed(site)
     assert part["people"]["read"] == 0
     assert site.requests("") == []
+    assert "in step, following" in site.do("status").out
+    assert list(site.do("status", "--json").document["customers"]["acme"]["following"]) == ["hq"]
     proven(site)
 
 
