@@ -97,8 +97,8 @@ def _change(setup: Setup, server: Slapd, number: int, count: int) -> float:
 
 
 def _cost(process: subprocess.Popen[bytes]) -> float:
-    """CPU seconds of the service for each look, while nothing changes."""
-    time.sleep(2.0)
+    """CPU seconds of the service for each look, while nothing changes and everything after the last run is done."""
+    time.sleep(10.0)
     before = _used(process.pid)
     time.sleep(QUIET)
     return (_used(process.pid) - before) / QUIET

@@ -170,7 +170,7 @@ def _read(
     if following.part is not None:
         found = following.part.gathered
         outcome.sources[found.name] = found.proofs[0].detail
-        outcome.read[found.name] = following.people()
+        outcome.read[found.name] = following.people() if job.access else found.people.count
         return [found], emails
     for source in job.sources:
         try:

@@ -186,8 +186,11 @@ class Turns:
 
 
 def _silent(turned: Turned) -> bool:
-    """Nothing had changed; or somebody's single run, which sees the same changes, holds the ledger."""
-    return isinstance(turned.problem, LockedError) or (turned.outcome is not None and turned.outcome.quiet)
+    """Nothing had changed, or the customer is paused; or somebody's single run, which sees the same, has the ledger."""
+    outcome = turned.outcome
+    return isinstance(turned.problem, LockedError) or (
+        outcome is not None and (outcome.quiet or outcome.paused is not None)
+    )
 
 
 def access_due(customer: CustomerSettings, ledger: SqliteLedger, now: float) -> bool:

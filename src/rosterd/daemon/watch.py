@@ -98,6 +98,8 @@ class Watch:
         if turned.again is not None:
             self._resting = False
             return turned.again
+        if turned.outcome is not None and turned.outcome.paused is not None:
+            self._resting = True
         quick = turned.document.get("followed") or (turned.outcome is not None and turned.outcome.quiet)
         return self._every if quick else max(self._every, turned.seconds)  # a full read is no pastime
 

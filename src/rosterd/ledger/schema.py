@@ -166,6 +166,11 @@ CREATE TABLE entry_edge (
   handle BLOB NOT NULL, PRIMARY KEY (binding, source, kind, id, ref, handle)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entry_edge_ref ON entry_edge (binding, source, ref);
+
+-- Whatever is in doubt is looked for before every followed change, and seldom there.
+CREATE INDEX person_doubt ON person (binding) WHERE state = 'doubt' OR state = 'tried';
+CREATE INDEX grouping_doubt ON grouping (binding) WHERE state = 'doubt' OR state = 'tried';
+CREATE INDEX seat_doubt ON seat (binding) WHERE state = 'doubt' OR state = 'tried';
 """
 
 TABLES = DELIVERED + ACCESS + AGENDA + FOLLOWING

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from rosterd.core.doors import Batch, Changes, Delta
-from rosterd.errors import Doubt
+from rosterd.errors import Doubt, SourceError
 from rosterd.sources.ldap import sync
 from rosterd.sources.ldap.belonging import Primaries
 from rosterd.sources.ldap.connect import compile_search
@@ -206,6 +206,12 @@ class LdapFollower:
                 told.touched.pop(id_, None)
         elif ids:
             self._present(told).update(ids)
+        most = self._settings.max_entries
+        if len(told.gone) + len(told.present or ()) > most:
+            raise SourceError(
+                f"the server lists more than the {most:,} entries allowed for one read",
+                hint="raise `max_entries` of this source if the directory is really that large",
+            )
 
     @staticmethod
     def _present(told: Told) -> set[str]:

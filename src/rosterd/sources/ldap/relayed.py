@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rosterd.errors import SourceError
+from rosterd.errors import Doubt, SourceError
 from rosterd.sources.ldap import ber
 from rosterd.sources.ldap.line import Line
 from rosterd.sources.ldap.results import printable
@@ -68,7 +68,7 @@ class Relayed(Session):
 
     def message(self) -> bytes:
         """Changes are followed by our own reader alone."""
-        raise SourceError("changes cannot be followed over this kind of connection")
+        raise Doubt("changes cannot be followed over a connection that the sign-in seals")
 
     def close(self) -> None:
         """Closes without a good-bye, which would have to be wrapped as well."""
