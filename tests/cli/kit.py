@@ -149,7 +149,9 @@ class Office:
         """A command in this process; `bare`: without `--config`."""
         line = [*arguments] if bare else [*arguments, "--config", str(self.config)]
         with _handlers_kept():
-            result = CliRunner().invoke(app, line, input=given, env=dict(env or {}))
+            # What is in the tests' own environment is no setting of the office's.
+            given_env = {name: None for name in os.environ if name not in environment()} | dict(env or {})
+            result = CliRunner().invoke(app, line, input=given, env=given_env)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return clean(Result(result.exit_code, result.stdout, result.stderr), self.tokens())

@@ -23,6 +23,14 @@ def soon(seconds: float = 1.0) -> float:
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Waits until a condition holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
 class Running:
     """The process, and every line of its log as a document."""
 

@@ -108,3 +108,30 @@ def leavers(
     from rosterd.verbs.desk import leavers as tell
 
     return tell(common, customer or [], "json" if json else form, out, done or [])
+
+
+Somebody = Annotated[str, typer.Argument(help="A logon, DOMAIN//logon or e-mail address.")]
+
+
+@verb(app, "explain", DAILY)
+def explain(common: Common, who: Somebody, customer: Customers = None, json: Json = False) -> int:
+    """One person end to end: where they stand, why, and what to do.
+
+    What the directory showed, what Orbix has, groupings, access, what is held. From the ledger; asks nobody.
+
+    Example: rosterd explain carlos.silva
+    """
+    from rosterd.verbs.explain import tell
+
+    return tell(common, who, customer or [], json=json)
+
+
+@verb(app, "history", DAILY)
+def history(common: Common, who: Somebody, customer: Customers = None, json: Json = False) -> int:
+    """Every change delivered for a person that is still kept, with run and answer.
+
+    Example: rosterd history carlos.silva --json
+    """
+    from rosterd.verbs.explain import history as tell
+
+    return tell(common, who, customer or [], json=json)

@@ -37,6 +37,7 @@ class State:
     alive: Callable[[], bool]
     run_now: Callable[[str | None], bool]
     ending: Callable[[], bool] = field(default=lambda: False)
+    names: Callable[[], list[str]] = field(default=list)  # the customers that are served
 
 
 def routes(state: State) -> list[BaseRoute]:

@@ -72,6 +72,11 @@ DOCUMENT: dict[str, Any] = {
             _query("before", {"type": "integer", "minimum": 1}, "Only runs before this one: the next page."),
             **_PROBE, **{"400": _ERROR, "404": _ERROR, "503": _ERROR},
         ),
+        "/api/live": _get(
+            "What runs at this moment.",
+            _json({"$ref": "#/components/schemas/Live"}, "Small: it may be asked for each second."),
+            _CUSTOMER, **_PROBE,
+        ),
         "/api/openapi.json": _get("This document itself.", _json({"type": "object"}, "OpenAPI 3.1."), **_PROBE),
     },
     "components": {
@@ -114,6 +119,15 @@ DOCUMENT: dict[str, Any] = {
                     "next_run": _MOMENT,
                     "running": {"type": ["object", "null"]},
                     "held": {"type": "array", "items": {"type": "object"}},
+                    "sign_in": {
+                        "type": ["object", "null"],
+                        "description": "The sign-in at Autodesk; null where there is none and nothing needs one.",
+                        "properties": {
+                            "needed": {"type": "boolean"},
+                            "reason": {"type": ["string", "null"]},
+                            "ends": _MOMENT,
+                        },
+                    },
                 },
             },
             "Runs": {
@@ -123,6 +137,26 @@ DOCUMENT: dict[str, Any] = {
                     "schema": {"const": "rosterd/runs/1"},
                     "customer": {"type": "string"},
                     "runs": {"type": "array", "items": {"$ref": "#/components/schemas/Run"}},
+                },
+            },
+            "Live": {
+                "type": "object",
+                "required": ["schema", "running", "ended"],
+                "properties": {
+                    "schema": {"const": "rosterd/live/1"},
+                    "running": {
+                        "type": "object",
+                        "additionalProperties": {
+                            "type": "object",
+                            "required": ["since", "seconds", "done"],
+                            "properties": {
+                                "since": _MOMENT,
+                                "seconds": {"type": "number"},
+                                "done": {"type": "object", "additionalProperties": _number("Records, by step.")},
+                            },
+                        },
+                    },
+                    "ended": {**_MOMENT, "description": "When the last run of this process ended."},
                 },
             },
             "Run": {

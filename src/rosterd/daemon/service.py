@@ -78,7 +78,7 @@ class Service:
         self.metrics.watch(self.board, self.overview, self.timetable.owed, settings.ledger.path)
         state = State(
             self.board, self.overview, self.metrics, lambda: self.settings, self.reader, self.timetable.alive,
-            self.run_now, self.stop.is_set,
+            self.run_now, self.stop.is_set, self.customers,
         )  # fmt: skip
         self.web = Web(state, settings.console, log)
         self.turns.observers = (

@@ -12,33 +12,50 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from rosterd.daemon import api
+from rosterd.daemon import api, console
 from rosterd.daemon.api import State
+from rosterd.daemon.console.readers import Readers
+from rosterd.daemon.console.room import Room
 from rosterd.daemon.gate import Gate
+from rosterd.daemon.pages import calm
+from rosterd.daemon.sessions import Sessions
 from rosterd.daemon.settings import ConsoleSettings, listening
 
 PAGES: tuple[Callable[[State], list[BaseRoute]], ...] = (api.routes,)
 AGAIN = 30.0  # seconds until an address in use is tried again
 AT_ONCE = 64  # connections
+_WRONG = {
+    404: ("Not found", "There is no such page."),
+    405: ("Not possible", "This page cannot be asked like that."),
+}
 
 
-def application(state: State, settings: ConsoleSettings, log: Any) -> Starlette:
+def application(state: State, settings: ConsoleSettings, log: Any, readers: Readers) -> Starlette:
     """The pages behind their gate."""
 
     async def failed(request: Request, error: Exception) -> Response:
         log.error("page_failed", path=request.url.path, problem=type(error).__name__, exc_info=error)
-        return JSONResponse({"error": "an unexpected error; the service's log says more"}, 500)
+        text = "an unexpected error; the service's log says more"
+        return calm(request, 500, "That should not have happened", text)
 
+    async def wrong(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        answer = calm(request, status, *_WRONG.get(status, ("That did not work", "It cannot be answered.")))
+        answer.headers.update((error.headers if isinstance(error, HTTPException) else None) or {})
+        return answer
+
+    sessions = Sessions(settings.token.get_secret_value() if settings.token else "")
     routes = [route for pages in PAGES for route in pages(state)]
     return Starlette(
-        routes=routes,
-        middleware=[Middleware(Gate, settings=settings)],
-        exception_handlers={Exception: failed},
+        routes=[*routes, *console.routes(Room(state, sessions, readers, log))],
+        middleware=[Middleware(Gate, settings=settings, sessions=sessions)],
+        exception_handlers={HTTPException: wrong, Exception: failed},
     )
 
 
@@ -47,7 +64,8 @@ class Web:
 
     def __init__(self, state: State, settings: ConsoleSettings, log: Any) -> None:
         self._settings, self._log = settings, log
-        self._app = application(state, settings, log)
+        self._readers = Readers(state.ledger)
+        self._app = application(state, settings, log, self._readers)
         self._server: uvicorn.Server | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="web", daemon=True)
@@ -63,6 +81,7 @@ class Web:
             self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(2)
+        self._readers.close()
 
     def _work(self) -> None:
         told = False
@@ -93,7 +112,9 @@ class Web:
 
 def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    # The protocol is named: asyncio sends at once (TCP_NODELAY) only where it sees that it is TCP, and else the
+    # two parts of an answer, head and body, would lie 40 ms apart.
+    found = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))

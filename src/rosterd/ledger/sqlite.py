@@ -14,17 +14,20 @@ from rosterd.core.people import fold, sort_key
 from rosterd.core.plan import GONE, GROUP, PERSON, SEAT, Change
 from rosterd.errors import LedgerError
 from rosterd.ledger import store
+from rosterd.ledger.looking import Looking
 from rosterd.ledger.mirror import Mirror, MirrorChange
 from rosterd.ledger.notes import TABLES
 from rosterd.ledger.reading import Binding
+from rosterd.ledger.search import Search
 
 RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
 KEEP_BATCHES = 30 * 86_400.0  # seconds
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
-class SqliteLedger(Mirror):
-    """The whole ledger: reading, the operator's notes (desk), local notes, access, and a run's writing."""
+class SqliteLedger(Mirror, Looking, Search):
+    """The whole ledger: reading, the operator's notes (desk), local notes, access, followed directories, looking, and
+    a run's writing."""
 
     def prepare(self, now: float) -> None:
         """Before a run: proves the ledger can be written, and draws the conclusions of what happened to it."""

@@ -26,7 +26,7 @@ FLAGS = [
 PATIENCE = 30_000  # milliseconds, for a busy machine; what must be quick is measured on its own
 expect.set_options(timeout=PATIENCE)
 
-_WATCH = """
+WATCH = """
 window.violations = [];
 window.hit = 0;
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -93,7 +93,7 @@ def opened(browser: Browser, report: AccessReport, path: Path, **options: Any) -
     page = browser.new_context(**{**defaults, **options}).new_page()
     result = Opened(page, path.as_uri())
     page.set_default_timeout(PATIENCE)
-    page.add_init_script(_WATCH)
+    page.add_init_script(WATCH)
     page.on("console", lambda message: result.trouble.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: result.trouble.append(f"error: {error}"))
     page.on("dialog", result.dismiss)
