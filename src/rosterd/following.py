@@ -36,6 +36,7 @@ class Following:
         self._log = structlog.get_logger()
         self._state: Followed | None = None
         self._changes: list[MirrorChange] = []
+        self._unread = False
         self._taps: dict[str, Tap] = {}
         self._started: set[str] = set()  # sources that could be asked where they stand
         self.part: Part | None = None
@@ -44,8 +45,12 @@ class Following:
 
     def look(self) -> None:
         """Asks what has changed, and finds out what that affects. Whatever is in the way leads to a full read."""
+        if self._tools.dry:
+            return
+        names = [plan.source.name for plan in self._job.sources if plan.follow is not None]
+        self._tools.ledger.follow_no_more(self._binding.id, names)
         plan = next((plan for plan in self._job.sources if plan.follow is not None), None)
-        if plan is None or plan.follow is None or self._tools.dry:
+        if plan is None or plan.follow is None:
             return
         state = self._tools.ledger.followed(self._binding.id, plan.source.name)
         try:
@@ -61,7 +66,7 @@ class Following:
                 "everything_is_read", customer=self._job.name, source=plan.source.name, reason=str(doubt)
             )
         except SourceError:
-            pass  # the full read meets the same, and says it
+            self._unread = True  # a full read meets the same, and says it
         finally:
             plan.source.close()
 
@@ -85,8 +90,8 @@ class Following:
 
     @property
     def nothing(self) -> bool:
-        """Whether what has changed is no concern of ours."""
-        return self.part is not None and self.part.empty
+        """Whether there is no reason for a run: what has changed is no concern of ours, or cannot be asked just now."""
+        return self._unread or (self.part is not None and self.part.empty)
 
     def keep(self) -> None:
         """Goes on from there without a run."""

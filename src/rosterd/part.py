@@ -13,7 +13,7 @@ from typing import Any
 from rosterd.core.access import Account
 from rosterd.core.people import NO_KEY, NUL
 from rosterd.core.plan import GROUP, PERSON, SEAT, is_active
-from rosterd.draft import KnownGroup, KnownSeat, PlanningLedger
+from rosterd.draft import KnownGroup, KnownSeat
 from rosterd.grouping import KnownEdge
 from rosterd.roster import CHUNK
 
@@ -113,8 +113,3 @@ def beside(view: PartView, binding: int) -> dict[bytes, int]:
 def _chunks(rows: Sequence[Any]) -> Iterator[list[Any]]:
     for start in range(0, len(rows), CHUNK):
         yield list(rows[start : start + CHUNK])
-
-
-def planning(view: PartView) -> PlanningLedger:
-    """The view as planning takes it."""
-    return view

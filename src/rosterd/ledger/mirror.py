@@ -69,9 +69,15 @@ class Mirror(Access):
 
     def follow_no_more(self, binding: int, sources: Sequence[str]) -> None:
         """Forgets what is kept of sources other than these."""
-        for (source,) in self._rows("SELECT DISTINCT source FROM followed WHERE binding = ?", (binding,)):
-            if source not in sources:
-                self.follow_anew(binding, source)
+        for table in ("followed", "entry"):
+            sql, last = (
+                f"SELECT source FROM {table} WHERE binding = ? AND source > ? ORDER BY source LIMIT 1",
+                "",
+            )
+            while rows := self._rows(sql, (binding, last)):
+                last = rows[0][0]
+                if last not in sources:
+                    self.follow_anew(binding, last)
 
     def mirror(self, binding: int, change: MirrorChange) -> None:
         """While there is no cookie: adds entries."""

@@ -493,3 +493,23 @@ def test_accounts_by_which_access_is_recognised_are_followed(tmp_path: Path, dir
         before = (sql(site, accounts), sql(site, entries))
         proven(site)
         assert (sql(site, accounts), sql(site, entries)) == before
+
+
+def test_what_is_no_longer_followed_is_forgotten(site: Site) -> None:
+    site.set(customers={"acme": {"sources": {"hq": {"follow": False}}}})
+    assert site.do("status", "--json").document["customers"]["acme"]["following"]
+    read_whole(site, 0)
+    assert [len(rows) for table, rows in state(site).items() if table.startswith("entry")] == [0, 0, 0]
+    assert sql(site, "SELECT * FROM followed") == []
+
+
+def test_a_grouping_is_judged_by_all_of_its_people(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rosterd.plan_seats.MEMBERS", 11)  # as many as there are
+    site.set(orbix={"membership": "unknown"})
+    change(site.slapd, added(FLOOR1, "member", p(17)))
+    part = followed(site, 3)
+    assert (part["groups"]["set_aside"], part["seats"]["set_aside"]) == (1, 1)
+    proven(site)
+    change(site.slapd, removed(FLOOR1, "member", p(17)))
+    read_whole(site, 0)
+    proven(site)
