@@ -50,7 +50,8 @@ class SettingsError(RosterdError):
 class SourceError(RosterdError):
     """A source could not be read whole, so nothing is concluded from it.
 
-    `again` is true when the same read may succeed at once (a file was replaced while it was read).
+    `again` is true when the same read may succeed at once (a file was replaced while it was read); `refused`
+    when it refused our credentials, so that trying often may lock the account.
     """
 
     exit_code = 5
@@ -58,6 +59,7 @@ class SourceError(RosterdError):
     def __init__(self, what: str = "", *, where: str = "", hint: str = "", again: bool = False) -> None:
         super().__init__(what, where=where, hint=hint)
         self.again = again
+        self.refused = False
 
 
 class Doubt(RosterdError):

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from rosterd.comeback import refusing, source_place
 from rosterd.core.plan import PERSON
 from rosterd.draft import Plan, PlanningLedger
 from rosterd.errors import Doubt, SourceError
@@ -51,6 +52,10 @@ class Following:
         self._tools.ledger.follow_no_more(self._binding.id, names)
         plan = next((plan for plan in self._job.sources if plan.follow is not None), None)
         if plan is None or plan.follow is None:
+            return
+        place = source_place(self._binding.id, plan.source.name)
+        if refusing(self._tools.ledger, place, self._job.changed, self._now):
+            self._unread = True  # a full read says so
             return
         state = self._tools.ledger.followed(self._binding.id, plan.source.name)
         try:

@@ -6,9 +6,11 @@ outcome with its exit code. Dry and real runs are one path: a dry one stops wher
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from rosterd.access import note_directory, read_places, write_report
+from rosterd.comeback import asked, note_pause, source_place
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
 from rosterd.delivery import deliver
@@ -17,7 +19,7 @@ from rosterd.draft import Terms
 from rosterd.emails import SharedEmails
 from rosterd.errors import LedgerError, RosterdError, SourceError, Stopped
 from rosterd.following import Following
-from rosterd.gather import Gathered, gather
+from rosterd.gather import Gathered, SourcePlan, gather
 from rosterd.job import Job, Outcome, Tools
 from rosterd.log import bind_contextvars
 from rosterd.membership import folded
@@ -50,6 +52,8 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             _steps(job, tools, outcome, binding, run, following)
         except RosterdError as error:
             outcome.problems.append(error)
+        if not tools.dry:
+            note_pause(ledger, outcome.problems, tools.clock())
         try:
             _access(job, tools, outcome, binding.id)
         except RosterdError as error:
@@ -77,7 +81,7 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
 def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, following: Following) -> None:
     """The path itself."""
     ledger, now = tools.ledger, tools.clock()
-    gathered, emails = _read(job, tools, outcome, following)
+    gathered, emails = _read(job, tools, outcome, binding.id, following)
     try:
         if not gathered:
             return
@@ -159,7 +163,7 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
 
 
 def _read(
-    job: Job, tools: Tools, outcome: Outcome, following: Following
+    job: Job, tools: Tools, outcome: Outcome, binding: int, following: Following
 ) -> tuple[list[Gathered], SharedEmails]:
     """Every source that could be read whole; the others are noted, and freeze their own records.
 
@@ -174,9 +178,10 @@ def _read(
         return [found], emails
     for source in job.sources:
         try:
-            found = gather(source, emails, tools.progress, tools.stop, following.tap(source))
+            read = partial(_whole, source, emails, tools, following)
+            place = source_place(binding, source.source.name)
+            found = read() if tools.dry else asked(tools.ledger, place, job.changed, tools.clock(), read)
             gathered.append(found)
-            following.read(source)
             outcome.sources[found.name] = "; ".join(proof.detail for proof in found.proofs)
             outcome.read[found.name] = found.people.count
             for proof in found.proofs:
@@ -190,6 +195,13 @@ def _read(
                 found.close()
             raise
     return gathered, emails
+
+
+def _whole(source: SourcePlan, emails: SharedEmails, tools: Tools, following: Following) -> Gathered:
+    """One source, read whole; where its changes are followed, noted so that the next run may go on from there."""
+    found = gather(source, emails, tools.progress, tools.stop, following.tap(source))
+    following.read(source)
+    return found
 
 
 def _account(tools: Tools, outcome: Outcome, binding: int, following: Following) -> list[dict[str, Any]]:
@@ -223,5 +235,6 @@ def _document(
         sources=dict(outcome.sources),
         whole=whole,
         **({"followed": True} if followed else {}),
+        **({"stopped": True} if outcome.stopped else {}),
         **({"reports": outcome.elsewhere.files} if outcome.elsewhere.files else {}),
     )

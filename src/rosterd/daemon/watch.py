@@ -21,7 +21,6 @@ from rosterd.settings import CustomerSettings
 from rosterd.sources.settings import LdapSettings
 
 LONGEST = 60.0  # seconds between two tries at a directory that does not answer
-REFUSED = "invalidCredentials"  # in an error: asking again might lock the account, so only runs do
 
 
 class Tools(NamedTuple):
@@ -128,7 +127,7 @@ class Watch:
             self._tools.log.warning(
                 "not_watched", customer=self._entry.customer, problem=str(error), next="tries again"
             )
-        self._resting = REFUSED in str(error)
+        self._resting = error.refused  # asking again might lock the account, so only runs do
         return min(self._every * 2.0**self._faults, LONGEST)
 
     def _close(self) -> None:

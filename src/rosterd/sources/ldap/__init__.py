@@ -89,7 +89,9 @@ class LdapSource:
     def _reading(self) -> Iterator[Session]:
         """The connection, with a fresh budget; dropped unless the pass ends well: answers are left in it."""
         if self._failed is not None:
-            raise SourceError(self._failed.what, where=self._failed.where, hint=self._failed.hint)
+            again = SourceError(self._failed.what, where=self._failed.where, hint=self._failed.hint)
+            again.refused = self._failed.refused
+            raise again
         try:
             with boundary(self._where):
                 yield self._connected(self._budget())
