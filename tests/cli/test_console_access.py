@@ -49,4 +49,6 @@ def test_access_elsewhere(tmp_path: Path) -> None:
         with console(office) as desk:
             assert "failing" in desk.page("/").seen
             page = desk.page("/customers/acme").seen
-            assert (found := page.partition("Autodesk sign-in ")[2][:300]) and "rosterd sign-in acme" in found, page
+            assert (
+                found := page.partition("Autodesk sign-in ")[2][:300]
+            ) and "rosterd sign-in acme" in found, page
