@@ -1,4 +1,4 @@
-"""The limits as programs of their own: `python bench/limits.py R people.csv`, or U, or `imports NAME ...`.
+"""The limits as programs of their own: `python bench/limits.py R people.csv ...`, or U, or `imports NAME ...`.
 
 R: the least that plain Python can do with every row: csv.reader, strip, NFC, lower-case, one BLAKE2b a row.
 U: importing what a small service of this kind needs, then R.
@@ -37,4 +37,5 @@ if __name__ == "__main__":
     elif what == "U":
         imports(list(USUAL))
     if what in ("R", "U"):
-        rows(given[0])
+        for each in given:
+            rows(each)

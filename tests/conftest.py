@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.canaries"]
 HERE = Path(__file__).parent
 LONG = ["kill", "real", "cli"]  # folders whose tests take longest, the longest first
 

@@ -67,6 +67,10 @@ class Terms:
     group_labels: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[str, int], None] = lambda _what, _count: None
 
+    def stands(self, tried: float) -> bool:
+        """Whether a refusal of that time still holds a record back; one from the future was noted by a wrong clock."""
+        return self.retry_before <= tried <= self.now
+
     def holds_back(self, sources: str) -> bool:
         """Whether a known record belongs to a source that could not be read; one of nobody's may do so, too."""
         return bool(self.frozen) and (not sources or not self.frozen.isdisjoint(sources.split(",")))

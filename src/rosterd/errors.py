@@ -49,7 +49,8 @@ class SettingsError(RosterdError):
 class SourceError(RosterdError):
     """A source could not be read whole, so nothing is concluded from it.
 
-    `again` is true when the same read may succeed at once (a file was replaced while it was read).
+    `again` is true when the same read may succeed at once (a file was replaced while it was read); `refused`
+    when it refused our credentials, so that trying often may lock the account.
     """
 
     exit_code = 5
@@ -57,6 +58,7 @@ class SourceError(RosterdError):
     def __init__(self, what: str = "", *, where: str = "", hint: str = "", again: bool = False) -> None:
         super().__init__(what, where=where, hint=hint)
         self.again = again
+        self.refused = False
 
 
 class TargetError(RosterdError):

@@ -31,6 +31,7 @@ class Job:
     synchronize: bool = False
     retry_refused_after: float = 7 * 86_400.0  # seconds
     lanes: int = 2
+    changed: float = 0.0  # when the settings, or a secret file, were changed last
     access: bool = False  # who has access elsewhere is read, and reported
     printers: tuple[
         tuple[str, str], ...

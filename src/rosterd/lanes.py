@@ -77,7 +77,9 @@ def drive(requests: Iterator[S], lanes: int, stop: threading.Event) -> None:
                     )
                 except RuntimeError as full:  # the machine gives no more threads
                     what = f"a request could not be started: {full}"
-                    problem = TargetError(what, hint="raise the limit of processes")
+                    problem = TargetError(
+                        what, hint="raise the limit of processes or memory", maybe_applied=True
+                    )  # the pool keeps it, and may give it to a thread that it has
                     request.fail(problem)
             if not flying:
                 break

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import select
 import sys
+import threading
 from typing import Any
 
 from rosterd.absent import absent
@@ -13,6 +17,7 @@ with absent("rich", "better_exceptions"):  # for tracebacks in colour, which nob
 
 __all__ = ["bind_contextvars", "bound_contextvars", "configure"]
 
+STUCK = 1_000  # milliseconds that a full pipe is waited for
 LEVELS = {-1: 40, 0: 30, 1: 20, 2: 10}  # -q, nothing, -v, -vv: error, warning, info, debug
 
 
@@ -44,12 +49,58 @@ class _Quiet:
 
     def msg(self, message: str) -> None:
         try:
-            sys.stderr.write(message + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
+            number = sys.stderr.fileno()
+        except (OSError, ValueError, AttributeError):
+            number = -1  # no file: somebody has put an object in its place, or there is none
+        try:
+            if number < 0:
+                sys.stderr.write(message + "\n")
+                sys.stderr.flush()
+            else:
+                _OUTLET.put(number, message)
+        except (OSError, ValueError, AttributeError):
             pass  # there is nowhere left to tell it
 
     log = debug = info = warning = error = critical = exception = fatal = msg
+
+
+class _Outlet:
+    """Lines for a file that may be a pipe whose reader is stuck: what it does not take in time is lost, and counted."""
+
+    def __init__(self) -> None:
+        self._lock, self._lost = threading.Lock(), 0
+
+    def put(self, number: int, line: str) -> None:
+        """Writes a line to a descriptor. Raises OSError when nobody can ever read it."""
+        with self._lock:
+            sys.stderr.flush()  # what others have said before
+            if self._lost and self._fits(number):
+                self._lost = 0 if self._written(number, _lost(self._lost, line)) else self._lost
+            self._lost += not self._written(number, line)
+
+    def _written(self, number: int, line: str) -> bool:
+        data = memoryview(f"{line}\n".encode("utf-8", "backslashreplace"))
+        while data:
+            if not self._fits(number):
+                return False
+            data = data[os.write(number, data[: select.PIPE_BUF]) :]
+        return True
+
+    def _fits(self, number: int) -> bool:
+        """Whether PIPE_BUF bytes can be written without waiting (pipe(7)); waits a while the first time only."""
+        poll = select.poll()
+        poll.register(number, select.POLLOUT)
+        return bool(poll.poll(0 if self._lost else STUCK))
+
+
+def _lost(count: int, line: str) -> str:
+    """A line about lines, in the form of its neighbour."""
+    if line.startswith("{"):
+        return json.dumps({"event": "log_lines_lost", "level": "warning", "lines": count})
+    return f"[warning  ] {count} lines of the log were lost: nobody had read those before them"
+
+
+_OUTLET = _Outlet()
 
 
 def _stderr(*_: Any) -> _Quiet:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rosterd import assemble
+from rosterd.comeback import pause_left
 from rosterd.core.guard import Verdict
 from rosterd.core.plan import KINDS, Tally
 from rosterd.document import NAMES, run_document
@@ -19,6 +20,7 @@ from rosterd.job import Job, Outcome, Tools
 from rosterd.lanes import Halt
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.log import bound_contextvars
+from rosterd.membership import folded
 from rosterd.run import run_customer
 from rosterd.settings import Settings
 
@@ -59,12 +61,13 @@ class Wish:
 def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
     """Runs the customers one after the other and gives the run document; its `exit_code` is the worst.
 
-    Raises SettingsError only: whatever else stops a run is in the document, a defect (exit code 1) included.
+    Raises SettingsError only, as when nobody is called as `wish.only` says: whatever else stops a run is in the
+    document, a defect (exit code 1) included.
     """
     names = chosen(settings, wish.customers)
     stop = Halt(wish.stop)
-    jobs = [assemble.job(name, settings.customers[name], settings, stop, log) for name in names]
-    documents: dict[str, dict[str, Any]] = {}
+    jobs, documents = _jobs(settings, names, stop, log)
+    found: set[str] = set()
     problem: RosterdError | None = None
     with ExitStack() as stack:
         try:
@@ -85,6 +88,7 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 documents[job.name] = _untouched(_Defect(type(error).__name__))
                 continue
             documents[job.name] = outcome.document
+            found |= outcome.plan.found if outcome.exit_code in (0, 3, 4) else set(folded(wish.only))
             common = [error for error in outcome.problems if error.exit_code in COMMON]
             if common or wish.stop.is_set():
                 problem = common[0] if common else None
@@ -97,11 +101,42 @@ def run_once(settings: Settings, wish: Wish, log: Any) -> dict[str, Any]:
                 ledger.prune(wish.clock(), settings.ledger.keep_days)
             except RosterdError as error:
                 log.error("not_pruned", problem=str(error), next=error.hint)
-    for job in jobs:
-        documents.setdefault(job.name, _untouched(problem))
-    code = worst([document["exit_code"] for document in documents.values()])
+    documents = {name: documents.get(name) or _untouched(problem) for name in names}
+    unknown = _unknown(wish, found) if problem is None and not wish.stop.is_set() else []
+    code = worst([*[document["exit_code"] for document in documents.values()], *[3] * bool(unknown)])
     more = {"notices": list(ledger.notices)} if problem is None and ledger.notices else {}
     return run_document(documents, code, **more)
+
+
+def _jobs(
+    settings: Settings, names: Sequence[str], stop: threading.Event, log: Any
+) -> tuple[list[Job], dict[str, dict[str, Any]]]:
+    """The customers compiled, and the documents of those whose templates are wrong: the others go on.
+
+    Raises SettingsError when that is every one of them.
+    """
+    jobs: list[Job] = []
+    documents: dict[str, dict[str, Any]] = {}
+    for name in names:
+        try:
+            jobs.append(assemble.job(name, settings.customers[name], settings, stop, log))
+        except SettingsError as error:
+            if len(documents) + 1 == len(names):
+                raise
+            log.error("settings", customer=name, problem=str(error), next=error.hint)
+            documents[name] = _untouched(error)
+    return jobs, documents
+
+
+def _unknown(wish: Wish, found: set[str]) -> list[str]:
+    """Names of a pilot that nobody has. Raises SettingsError when that is all of them."""
+    unknown = [name for name in wish.only if name.strip() and not {*folded([name])} & found]
+    if unknown and len(unknown) == len(wish.only):
+        raise SettingsError(
+            f"nobody is called {', '.join(map(repr, unknown))}, so nothing was done",
+            where="--only", hint="name a logon, DOMAIN//logon or e-mail address as `rosterd plan` shows them",
+        )  # fmt: skip
+    return unknown
 
 
 @contextmanager
@@ -121,7 +156,7 @@ def opened(
 def run_one(job: Job, ledger: SqliteLedger, doors: Doors, stop: Halt, wish: Wish, log: Any) -> Outcome:
     """One customer's run with what was opened for it; its outcome is told to whoever shows the run."""
     tools = Tools(
-        ledger, lambda client: doors.orbix.target(client, stop), stop, wish.clock,
+        ledger, lambda client: doors.orbix.target(client, stop, pause_left(ledger, wish.clock())), stop, wish.clock,
         lambda what, count: wish.progress(job.name, what, count), wish.dry, tuple(wish.only), wish.confirm, wish.show,
         doors.elsewhere, doors.reports, wish.access,
     )  # fmt: skip

@@ -159,12 +159,7 @@ def _slice(
         if change is None:
             continue
         refusal = standing.get(change.key)
-        if (
-            refusal
-            and refusal[0] == change.content
-            and refusal[2] >= terms.retry_before
-            and change.op != GONE
-        ):
+        if refusal and refusal[0] == change.content and terms.stands(refusal[2]) and change.op != GONE:
             tally.refused += 1
             refused.add(change.key)
             plan.problem("refused", PERSON, change.key, change.shown, refusal[1], _at(terms, person))

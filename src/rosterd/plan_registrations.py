@@ -109,7 +109,7 @@ def _log(terms: Terms, ledger: PlanningLedger, plan: Plan, changes: list[Change]
     sending: list[Change] = []
     for change in changes:
         refusal = standing.get(change.key)
-        if refusal and refusal[0] == change.content and refusal[2] >= terms.retry_before:
+        if refusal and refusal[0] == change.content and terms.stands(refusal[2]):
             tally.refused += 1
             plan.problem("refused", REGISTRATION, change.key, change.shown, refusal[1], "")
             del standing[change.key]

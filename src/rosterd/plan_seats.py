@@ -84,7 +84,7 @@ def _slice(
         if change is None:
             continue
         refusal = standing.get(seat[0])
-        if change.op != GONE and refusal and refusal[2] >= terms.retry_before:
+        if change.op != GONE and refusal and terms.stands(refusal[2]):
             tally.refused += 1
             refused.add(seat[0])
             plan.problem("refused", SEAT, seat[0], change.shown, refusal[1], "")
@@ -185,7 +185,7 @@ def _groups(
             aside[key] = ASIDE
             at = located(terms.group_labels, min(group.sources), group.place)
             plan.problem("set_aside", GROUP, key, group.name or at, reason, at)
-        elif change and refusal and refusal[0] == change.content and refusal[2] >= terms.retry_before:
+        elif change and refusal and refusal[0] == change.content and terms.stands(refusal[2]):
             tally.refused += 1
             aside[key] = REFUSED
             dropped.discard(key)

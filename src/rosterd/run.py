@@ -6,9 +6,11 @@ outcome with its exit code. Dry and real runs are one path: a dry one stops wher
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from rosterd.access import note_directory, read_places, write_report
+from rosterd.comeback import asked, note_pause
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
 from rosterd.delivery import deliver
@@ -43,6 +45,8 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             _steps(job, tools, outcome, binding, run)
         except RosterdError as error:
             outcome.problems.append(error)
+        if not tools.dry:
+            note_pause(ledger, outcome.problems, tools.clock())
         try:
             _access(job, tools, outcome, binding.id)
         except RosterdError as error:
@@ -69,7 +73,7 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
 def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> None:
     """The path itself."""
     ledger, now = tools.ledger, tools.clock()
-    gathered, emails = _read(job, tools, outcome)
+    gathered, emails = _read(job, tools, outcome, binding.id)
     try:
         if not gathered:
             return
@@ -149,13 +153,15 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
         outcome.elsewhere = found
 
 
-def _read(job: Job, tools: Tools, outcome: Outcome) -> tuple[list[Gathered], SharedEmails]:
+def _read(job: Job, tools: Tools, outcome: Outcome, binding: int) -> tuple[list[Gathered], SharedEmails]:
     """Every source that could be read whole; the others are noted, and freeze their own records."""
     gathered: list[Gathered] = []
     emails = SharedEmails()
     for source in job.sources:
         try:
-            found = gather(source, emails, tools.progress, tools.stop)
+            read = partial(gather, source, emails, tools.progress, tools.stop)
+            place = f"source:{binding}:source {source.source.name}"
+            found = read() if tools.dry else asked(tools.ledger, place, job.changed, tools.clock(), read)
             gathered.append(found)
             outcome.sources[found.name] = "; ".join(proof.detail for proof in found.proofs)
             outcome.read[found.name] = found.people.count
@@ -199,5 +205,6 @@ def _document(outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = F
         listed,
         sources=dict(outcome.sources),
         whole=whole,
+        **({"stopped": True} if outcome.stopped else {}),
         **({"reports": outcome.elsewhere.files} if outcome.elsewhere.files else {}),
     )

@@ -93,6 +93,8 @@ def _state(
         return (4, "held") if waiting else (PENDING, "approved, waits for the next run")
     if last.exit_code:
         return last.exit_code, {3: "new problems"}.get(last.exit_code, "failing")
+    if last.document.get("stopped"):
+        return PENDING, "stopped, the next run goes on"
     if not last.document.get("whole", True):
         return PENDING, "only a part was run"
     if standing.get("doubt", 0) + standing.get("tried", 0):

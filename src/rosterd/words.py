@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 KINDS = ("people", "groups", "seats", "registrations")
@@ -66,6 +67,18 @@ def table(rows: Sequence[Sequence[object]], *, left: int = 1, indent: str = "  "
 def columns(rows: Sequence[Sequence[object]], indent: str = "  ") -> Iterator[str]:
     """Aligned columns, all to the left."""
     return table(rows, left=len(rows[0]), indent=indent)
+
+
+def listing(rows: Sequence[Sequence[object]], width: int | None) -> Iterator[str]:
+    """Columns where a terminal of this width has room for them, else a short block for each row; None: any width."""
+    lines = list(columns(rows, indent=""))
+    if width is None or max(map(len, lines)) <= width:
+        yield from lines
+        return
+    for first, *others in rows[1:]:
+        yield safe(first)
+        for name, cell in zip(rows[0][1:], others, strict=True):
+            yield from wrap(safe(cell), width, initial_indent=f"  {name}: ", subsequent_indent="    ")
 
 
 def counts(document: dict[str, Any], paint: Paint) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from tests import canaries
 from tests.cli.files import GROUPS_HEAD, PEOPLE_HEAD, Row, csv_text, merged, toml
 from tests.cli.shapes import OUTCOME_OF, PLAN, RUN, misfits, unbalanced
 from typer.testing import CliRunner
@@ -27,7 +28,7 @@ from rosterd.cli import app
 from rosterd.sandbox import Credential, Fault, Server, Switches, fault
 
 TENANT, CLIENT_ID = "provider-one", "sync-app"
-SECRET = "Kanary+Gelb/7x:Wald==quiet"  # symbols that other spellings write differently
+SECRET = canaries.ORBIX
 CREDENTIAL = Credential(TENANT, CLIENT_ID, SECRET)
 PROGRAM = [sys.executable, "-m", "rosterd"]
 PATIENCE = 30.0  # seconds a process gets before it counts as hung
@@ -72,7 +73,7 @@ def clean(result: Result, tokens: Iterable[str] = ()) -> Result:
     """The result, when it shows neither a traceback nor a secret."""
     for stream in (result.out, result.err):
         assert "Traceback" not in stream, stream
-        leaks = [text for text in (*SPELLINGS, *tokens) if text in stream]
+        leaks = [text for text in (*SPELLINGS, *tokens) if text in stream] + canaries.leaks(stream)
         assert not leaks, f"{leaks} in {stream}"
     return result
 

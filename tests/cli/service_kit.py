@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.canaries import leaks
 from tests.cli.kit import PATIENCE, Office
 
 
@@ -90,6 +91,7 @@ def service(office: Office, *arguments: str, ready: bool = True, **options: Any)
         if ready:
             running.wait("serving")
         yield running
+        assert not (found := leaks(json.dumps(running.lines, ensure_ascii=False))), found
 
 
 class Manager:

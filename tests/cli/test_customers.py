@@ -70,6 +70,22 @@ def test_fault_97_one_client_is_not_known_at_orbix(new_office: Any) -> None:
     assert delivered(office) == {"acme", "cord", "dune"}
 
 
+def test_fault_97_a_template_of_one_is_wrong(office: Office) -> None:
+    """The others go on, and the code is that of wrong settings; with nobody else it is a plain refusal."""
+    wrong = {"sources": {"hr": {"people": {"name": "{{ name"}}}}
+    four(office, bolt=wrong)
+    document = office.run(code=2)
+    assert codes(document) == {"acme": 0, "bolt": 2, "cord": 0, "dune": 0}
+    assert "customers.bolt.sources.hr.people" in document["customers"]["bolt"]["reason"]
+    assert delivered(office) == {"acme", "cord", "dune"}
+    plan = office.do("plan")
+    assert (
+        plan.code == 2 and "bolt: no plan: customers.bolt" in plan.out and "acme: nothing to do" in plan.out
+    )
+    alone = office.do("run", "--once", "--json", "--customer", "bolt")
+    assert alone.code == 2 and alone.out == "" and "customers.bolt" in alone.err
+
+
 @pytest.mark.parametrize("broken", range(4))
 def test_fault_97_wherever_the_broken_one_stands(office: Office, broken: int) -> None:
     four(office)

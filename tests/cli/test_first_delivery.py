@@ -154,9 +154,24 @@ def test_a_pilot_is_held_like_any_run(cautious: Office) -> None:
 
 
 def test_a_pilot_of_nobody(office: Office) -> None:
-    result = office.do("run", "--once", "--only", "nobody.known")
+    for verb in (("run", "--once"), ("run", "--once", "--json"), ("plan",)):
+        result = office.do(*verb, "--only", "nobody.known")
+        assert (
+            result.code == 2 and result.out == "" and "nobody.known" in result.err and "next:" in result.err
+        )
     assert office.users() == {}
-    assert "nobody.known" in result.said, "a pilot that names nobody must say so"
+
+
+def test_a_pilot_with_a_name_that_nobody_has(office: Office) -> None:
+    """The others are delivered, and the code says that something is to be looked at."""
+    result = office.do("run", "--once", "--json", "--only", "ana", "--only", "nobody.known")
+    assert result.code == 3 and "nobody.known" in result.document["customers"]["acme"]["reason"]
+    assert list(office.users()) == ["ndd//ana"]
+
+
+def test_a_pilot_whose_source_cannot_be_read_is_no_error_of_usage(office: Office) -> None:
+    (office.directory / "acme.csv").unlink()
+    office.one("--only", "ana", code=5)
 
 
 def test_a_pilot_takes_nobody_away(office: Office) -> None:

@@ -47,6 +47,18 @@ def test_a_refused_record_is_sent_again_after_some_days(office: Office) -> None:
     assert "ndd//dora" in office.users()
 
 
+def test_fault_70_a_refusal_that_was_noted_while_the_clock_was_ahead(office: Office) -> None:
+    """It does not keep the record back for a year and a week: it is sent again, and then as ever."""
+    refuse_dora(office)
+    assert later(office, 365)["people"]["refused"] == 1
+    office.forget_requests()
+    assert office.one(code=0)["people"]["refused"] == 1
+    assert [entry["records"] for entry in office.requests("users")] == [1]
+    office.forget_requests()
+    assert office.one(code=0)["people"]["refused"] == 1 and office.requests() == []
+    assert later(office, 7.1)["people"]["refused"] == 1 and len(office.requests("users")) == 1
+
+
 def test_retry_refused_after(office: Office) -> None:
     office.set(customers={"acme": {"retry_refused_after": "1h"}})
     refuse_dora(office)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +15,8 @@ import pytest
 from tests.cli.files import customer, people
 from tests.cli.kit import Office
 from tests.cli.service_kit import Manager, service, soon
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -180,22 +185,12 @@ def test_blackouts_keep_a_customer_waiting(hourly: Office) -> None:
     assert hourly.users() == {}
 
 
-@pytest.mark.slow
-def test_many_customers_due_at_once_each_get_their_turn(hourly: Office) -> None:
-    """And the service answers signals meanwhile."""
-    count = 120
-    hourly.write(**{f"c{n}": customer(f"c{n}", schedule="every 1h") for n in range(count)})
-    hourly.settings["customers"].pop("acme")
-    hourly.save()
-    for n in range(count):
-        hourly.put(people(f"p{n}"), f"c{n}.csv")
-    with service(hourly) as running:
-        running.wait("run_ended", 10)
-        assert running.stop() < soon(), "with a hundred of them waiting"
-    done = runs(hourly)
-    assert 10 <= done < count
-    with service(hourly) as running:
-        running.wait("run_ended", count - done, seconds=120)
-        running.stop()
-    assert runs(hourly) <= count + 4, "those that were stopped ran again"
-    assert all(len(hourly.users(f"C{n}")) == 1 for n in range(count))
+def test_fault_68_in_a_thousand_races_nobody_runs_beside_another(hourly: Office) -> None:
+    """Every time one of four may run; the others are refused within a second, processes' starts left out."""
+    line = [sys.executable, "-m", "tests.cli.racing", str(hourly.config), "1000", "4"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    told = json.loads(done.stdout)
+    assert sum(one["ran"] for one in told) == 1_000 and sum(one["refused"] for one in told) == 3_000
+    assert not any(one["beside"] for one in told)
+    assert max(one["slowest"] for one in told) < soon(5.0), "within a second where nothing else runs"

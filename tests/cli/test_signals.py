@@ -142,6 +142,7 @@ def test_the_status_of_a_run_that_was_stopped(office: Office) -> None:
         stopped(process)
     status = office.do("status", "--json")
     assert status.code == 10, "something is still to be done"
+    assert status.document["customers"]["acme"]["state"] == "stopped, the next run goes on"
     office.calm()
     office.run(code=0)
     assert office.do("status").code == 0

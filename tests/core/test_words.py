@@ -128,3 +128,17 @@ def test_changes_as_before_and_after() -> None:
 )
 def test_how_long_ago(seconds: float, said: str) -> None:
     assert words.ago(seconds) == said
+
+
+def test_a_listing_fits_its_terminal() -> None:
+    """As long as no single word is wider."""
+    rows = [
+        ("setting", "value", "from"),
+        ("orbix.base_url", "word " * 30, "rosterd.toml"),
+        ("x", "", "default"),
+    ]
+    assert list(words.listing(rows, None)) == list(words.columns(rows, indent=""))
+    for width in (30, 60, 80):
+        lines = list(words.listing(rows, width))
+        assert max(map(len, lines)) <= width and lines[0] == "orbix.base_url" and "  from: default" in lines
+    assert list(words.listing(rows, 200)) == list(words.listing(rows, None))

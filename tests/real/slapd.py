@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.canaries import DIRECTORY
+
 BASE = "dc=acme,dc=example"
 READER = f"cn=reader,ou=Service,{BASE}"
-PASSWORD = "a canary: läse-7"
+PASSWORD = DIRECTORY
 
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin:"
 _START = 20.0  # seconds until the server must answer

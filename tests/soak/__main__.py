@@ -16,7 +16,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.cli.files import customer, people
+from tests.cli.files import customer
 from tests.cli.kit import Office, switches
 from tests.cli.service_kit import Running, open_files, service
 
@@ -44,22 +44,32 @@ class Soak:
 
     def __init__(self, office: Office, dice: random.Random) -> None:
         self.office, self.dice = office, dice
-        self.wanted: dict[str, set[str]] = {
-            f"c{n}": {f"p{n}-{i}" for i in range(200)} for n in range(CUSTOMERS)
+        self.wanted: dict[str, dict[str, str]] = {  # customer -> logon -> name
+            f"c{n}": {f"p{n}-{i}": f"Somebody {i}" for i in range(200)} for n in range(CUSTOMERS)
         }
-        guards = {"guards": {"first_run": "go", "leavers": {"percent": 100}, "creates": {"percent": 100}}}
+        guards = {
+            "guards": {
+                "first_run": "go",
+                "leavers": {"percent": 100},
+                "creates": {"percent": 100},
+                "updates": {"percent": 100},
+            }
+        }
         office.set(console={"listen": ""}, daemon={"customers_at_once": 3})
         office.write(**{name: customer(name, schedule="every 2s", **guards) for name in self.wanted})
         for name in self.wanted:
             self.put(name)
 
     def put(self, name: str) -> None:
-        self.office.put(people(*sorted(self.wanted[name])), f"{name}.csv")
+        rows = [(logon, shown, f"{logon}@example.com") for logon, shown in sorted(self.wanted[name].items())]
+        self.office.put(rows, f"{name}.csv")
 
     def change(self, number: int) -> None:
-        """Somebody new in one customer."""
+        """Somebody of one customer gets another name; now and then somebody is new, but data must not grow much."""
         name = self.dice.choice(sorted(self.wanted))
-        self.wanted[name].add(f"new{number}")
+        people = self.wanted[name]
+        who = self.dice.choice(sorted(people)) if self.dice.random() < 0.97 else f"new{number}"
+        people[who] = f"Somebody {number}"
         self.put(name)
 
     def live(self, running: Running, seconds: float) -> tuple[list[int], list[int]]:
@@ -85,21 +95,37 @@ class Soak:
     def false(self) -> list[str]:
         """People whom the ledger calls acknowledged although Orbix does not have them: that must never be."""
         with closing(sqlite3.connect(self.office.ledger)) as ledger:
-            rows = list(ledger.execute("SELECT b.client, p.domain || '//' || p.logon FROM person p JOIN binding b"
-                                       " ON b.id = p.binding WHERE p.state = 'active'"))  # fmt: skip
+            rows = list(ledger.execute("SELECT b.client, lower(p.domain || '//' || p.logon) FROM person p"
+                                       " JOIN binding b ON b.id = p.binding WHERE p.state = 'active'"))  # fmt: skip
         has = {client: set(self.office.users(client)) for client in {client for client, _ in rows}}
         return [
             f"acknowledged but not there: {who} of {client}" for client, who in rows if who not in has[client]
         ]
 
-    def missing(self) -> dict[str, int]:
-        """How many of a customer's people Orbix does not have."""
-        shown = {
-            name: {one.partition("//")[2] for one in self.office.users(name.upper())} for name in self.wanted
-        }
-        return {
-            name: len(wanted - shown[name]) for name, wanted in self.wanted.items() if wanted - shown[name]
-        }
+    def missing(self) -> list[str]:
+        """People whom Orbix does not have as they are, each with what the ledger and the file know of them."""
+        found = []
+        for name, wanted in self.wanted.items():
+            users = self.office.users(name.upper())
+            lacking = [
+                who for who, shown in wanted.items() if users.get(f"ndd//{who}", {}).get("Name") != shown
+            ]
+            found += [f"missing: {who} of {name}: {self.known(name, who)}" for who in sorted(lacking)]
+        return found
+
+    def known(self, name: str, who: str) -> str:
+        """What is known of somebody, for whoever must find out why they are missing."""
+        listed = f"{who}," in (self.office.directory / f"{name}.csv").read_text(encoding="utf-8")
+        with closing(sqlite3.connect(self.office.ledger)) as ledger:
+            rows = list(ledger.execute(
+                "SELECT p.state, p.run, q.bucket, q.reason FROM binding b"
+                " LEFT JOIN person p ON p.binding = b.id AND p.logon = ?2"
+                " LEFT JOIN problem q ON q.binding = b.id AND q.key = p.key WHERE b.client = ?1",
+                (name.upper(), who)))  # fmt: skip
+            last = list(ledger.execute(
+                "SELECT r.id, r.exit_code, r.reason FROM run r JOIN binding b ON b.id = r.binding"
+                " WHERE b.client = ? ORDER BY r.id DESC LIMIT 3", (name.upper(),)))  # fmt: skip
+        return f"in the file: {listed}; in the ledger: {rows}; the last runs: {last}"
 
 
 def soak(seconds: float) -> int:
@@ -126,10 +152,10 @@ def soak(seconds: float) -> int:
             last = one.office.do("run", "--once", "--json")
             if last.code == 0:
                 break
-            print(f"a last run ended {last.code}")
-        problems += one.false()
-        problems += [f"{count} changes of {name} are missing" for name, count in one.missing().items()]
-    print("\n".join(problems) or "nothing wrong")
+            print(f"a last run ended {last.code}: {last.said}")
+        problems += [f"no last run ended well, but {last.code}"] if last.code else []
+        problems += one.false() + one.missing()
+    print("\n".join(problems[:20]) or "nothing wrong")
     return 1 if problems else 0
 
 

@@ -43,6 +43,7 @@ def job(name: str, customer: CustomerSettings, settings: Settings, stop: threadi
         synchronize=customer.leavers == "synchronize",
         retry_refused_after=customer.retry_refused_after,
         lanes=settings.orbix.concurrency,
+        changed=settings.changed,
         access=access,
         printers=tuple(
             (printer, wanted.group)

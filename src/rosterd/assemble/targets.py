@@ -67,9 +67,12 @@ class Connection:
                 )
             return self._orbix
 
-    def target(self, client: str, stop: threading.Event | None = None) -> LateTarget:
-        """The target of one customer's run, which `stop` ends beside the process's own stop."""
-        return LateTarget(self, client, stop)
+    def target(self, client: str, stop: threading.Event | None = None, pause: float = 0.0) -> LateTarget:
+        """The target of one customer's run, which `stop` ends beside the process's own stop.
+
+        `pause`: seconds for which it asked an earlier run to be left alone.
+        """
+        return LateTarget(self, client, stop, pause)
 
     def check(self) -> str:
         """Obtains a token and says so."""
@@ -83,14 +86,20 @@ class Connection:
 class LateTarget:
     """core.doors.Target, made with its first call. `requests` counts the API requests that left."""
 
-    def __init__(self, connection: Connection, client: str, stop: threading.Event | None) -> None:
-        self._connection, self._client, self._stop = connection, client, stop
+    def __init__(
+        self, connection: Connection, client: str, stop: threading.Event | None, pause: float = 0.0
+    ) -> None:
+        self._connection, self._client, self._stop, self._pause = connection, client, stop, pause
         self._lock = threading.Lock()
         self._target: Any = None
 
     def _made(self) -> Any:
         with self._lock:
             if self._target is None:
+                if self._pause:
+                    self._connection.orbix.pace.hold(
+                        self._pause
+                    )  # raises ComeBack when a run may not wait so long
                 self._target = self._connection.orbix.target(self._client, self._stop)
             return self._target
 

@@ -62,6 +62,11 @@ class Agenda:
         with self._lock:
             return {f"{owed.job}:{owed.client}": (owed.due, owed.rule) for owed in self._ledger.owed()}
 
+    def last_codes(self, client: str, most: int) -> list[int]:
+        """The exit codes of a client's last runs, the newest first. Raises LedgerError."""
+        with self._lock:
+            return self._ledger.last_codes(client, most)
+
     def note(self, jobs: Iterable[tuple[Entry, float]]) -> None:
         """Notes due times. Raises LedgerError."""
         listed = list(jobs)

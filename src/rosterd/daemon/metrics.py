@@ -144,6 +144,9 @@ class _State(Collector):
             "When a sign-in at Autodesk ends unless it is used; 0: somebody must sign in.",
             labels=["customer"],
         )
+        paused = GaugeMetricFamily(
+            "rosterd_paused", "1: somebody has paused the customer.", labels=["customer"]
+        )
         for customer, status in self._overview.statuses().items():
             known = status["sign_in"]
             if known and (known["needed"] or known["ends"]):
@@ -151,12 +154,14 @@ class _State(Collector):
                 sign_in.add_metric([customer], ends)
             if status["last_success"]:
                 success.add_metric([customer], datetime.fromisoformat(status["last_success"]).timestamp())
+            paused.add_metric([customer], status["state"] == "paused")
             for key, family in families.items():
                 value = status[key]
                 if key == "held":
                     value = sum(not plan["approved"] for plan in value)
                 family.add_metric([customer], value)
         yield success
+        yield paused
         yield sign_in
         yield from families.values()
 

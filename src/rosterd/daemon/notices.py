@@ -6,7 +6,7 @@ Pure: time comes in as a parameter, in seconds since 1970. Nothing here names a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -53,11 +53,15 @@ class Notice(NamedTuple):
 
 @dataclass
 class Trouble:
-    """What is known of a customer's trouble: which kind, how often in a row, and when it was last told."""
+    """What is known of a customer's trouble: which kind, how often in a row, and when it was last told.
+
+    before: an earlier process has told it, or would have.
+    """
 
     event: Event
     times: int = 0
     told: float | None = None
+    before: bool = False
 
 
 @dataclass
@@ -68,6 +72,18 @@ class Judgement:
     _troubles: dict[tuple[str, Part], Trouble] = field(default_factory=dict)
     _silent: dict[str, float] = field(default_factory=dict)
     _findings: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def remember(self, customer: str, codes: Sequence[int]) -> None:
+        """How the last runs before this process ended, the newest first: a delivery that was in trouble may recover.
+
+        It is told again when it goes on: whether somebody was told before is not known. Nor is which part refused
+        credentials were about (9).
+        """
+        event = _event(codes[0]) if codes and codes[0] not in (7, 9) else None
+        if event is not None:
+            times = next((n for n, code in enumerate(codes) if _event(code) != event), len(codes))
+            enough = event != "failure" or times >= self.settings.patience
+            self._troubles[customer, "delivery"] = Trouble(event, times, before=enough)
 
     def turn(
         self, customer: str, code: int, reason: str | None, now: float, part: Part = "delivery"
@@ -83,13 +99,13 @@ class Judgement:
         if event is None:
             self._troubles.pop((customer, part), None)
             silent = self._silent.pop(customer, None) if part == "delivery" else None
-            if (known is not None and known.told is not None) or silent is not None:
+            if (known is not None and (known.before or known.told is not None)) or silent is not None:
                 yield from (
                     self._wanted(Notice("recovery", customer, "", "", now)) if self._well(customer) else ()
                 )
             return
         if known is None or known.event != event:
-            known = self._troubles[customer, part] = Trouble(event, told=None)
+            known = self._troubles[customer, part] = Trouble(event, before=known is not None and known.before)
         known.times += 1
         due = known.told is None or now - known.told >= self.settings.repeat
         if due and (event != "failure" or known.times >= self.settings.patience):

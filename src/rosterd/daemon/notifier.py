@@ -88,8 +88,19 @@ class Notifier:
             omitted, self._omitted = self._omitted, 0
             if notices:
                 self._sent.append(now)
-        for name, way in found.items() if notices else ():
-            self._by(name, way, notices, omitted)
+        if notices:
+            self._by_all(found, notices, omitted)
+
+    def _by_all(self, found: dict[str, Way], notices: list[Notice], omitted: int) -> None:
+        """All ways at once: a mail server that does not answer must not keep a webhook waiting."""
+        threads = [
+            threading.Thread(target=self._by, args=(name, way, notices, omitted), name=name, daemon=True)
+            for name, way in found.items()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def _by(self, name: str, way: Way, notices: list[Notice], omitted: int) -> None:
         def attempt() -> Again | None:

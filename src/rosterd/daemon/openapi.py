@@ -119,6 +119,15 @@ DOCUMENT: dict[str, Any] = {
                     "next_run": _MOMENT,
                     "running": {"type": ["object", "null"]},
                     "held": {"type": "array", "items": {"type": "object"}},
+                    "sign_in": {
+                        "type": ["object", "null"],
+                        "description": "The sign-in at Autodesk; null where there is none and nothing needs one.",
+                        "properties": {
+                            "needed": {"type": "boolean"},
+                            "reason": {"type": ["string", "null"]},
+                            "ends": _MOMENT,
+                        },
+                    },
                 },
             },
             "Runs": {

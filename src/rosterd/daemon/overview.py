@@ -73,6 +73,7 @@ class Overview:
                     self._wake.clear()
                     seen, at = version, time.monotonic()
                     self._reckon(ledger)
+                    ledger.rest()
                     took = time.monotonic() - at
                 self.readable = True
             except RosterdError as error:

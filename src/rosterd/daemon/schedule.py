@@ -1,12 +1,14 @@
 """Each job on its schedule: when it is due says rosterd.due, waking and threads are apscheduler's.
 
 A job never runs twice at the same time: what comes due meanwhile is skipped and counted. What was missed, asleep or
-while the service was down, comes once. Jobs that wait for a thread get one in the order in which they came due.
+while the service was down, comes once. Jobs that wait for a thread get one in the order in which they came due; one
+that comes due again before it has begun is owed once.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ from rosterd.daemon.clock import Clock
 logging.getLogger("apscheduler").addHandler(logging.NullHandler())
 
 RUN, ACCESS, PRUNE = "run", "access", "prune"  # kinds of jobs
+TIDYING = 5.0  # seconds that the scheduler may take to see that a job has ended
 
 
 class Entry(NamedTuple):
@@ -59,6 +62,7 @@ class Timetable:
         self._work, self._skipped, self._clock = work, skipped, clock
         self._entries: dict[str, Entry] = {}
         self._owed: dict[str, float] = {}
+        self._begun, self._ended = set[str](), dict[str, float]()
         self._executors = {"default": ThreadPoolExecutor(at_once), "own": ThreadPoolExecutor(1)}
         self._scheduler = BackgroundScheduler(
             executors=self._executors,
@@ -92,7 +96,7 @@ class Timetable:
                 at = due.next_due(entry.rule, now)  # not owed yet, and due at other times from now on
             self._owed[id_] = moment = due.resumed(entry.rule, at, now)
             self._scheduler.add_job(
-                self._work, Due(entry.rule), args=(entry,), id=id_, name=id_, replace_existing=True,
+                self._do, Due(entry.rule), args=(entry,), id=id_, name=id_, replace_existing=True,
                 executor="default" if entry.customer else "own", next_run_time=_moment(moment),
             )  # fmt: skip
         self._entries = wanted
@@ -158,10 +162,23 @@ class Timetable:
             executor.shutdown(wait=True)
         self._scheduler.shutdown(wait=False)
 
+    def _do(self, entry: Entry) -> None:
+        self._begun.add(entry.id)
+        try:
+            self._work(entry)
+        finally:
+            self._ended[entry.id] = time.monotonic()
+            self._begun.discard(entry.id)
+
     def _busy(self, event: Any) -> None:
+        """Due while the scheduler still has the job: it goes on, or just ended, or has not begun."""
         entry = self._entries.get(event.job_id)
-        if entry is not None:
+        if entry is None:
+            return
+        if entry.id in self._begun:
             self._skipped(entry)
+        elif time.monotonic() - self._ended.get(entry.id, float("-inf")) < TIDYING:
+            self.put(entry.id, self._clock.wall() + 0.2)  # the scheduler does not know yet
 
 
 def _moment(seconds: float) -> datetime:

@@ -18,6 +18,7 @@ from rosterd.daemon import agenda
 from rosterd.daemon.api import State
 from rosterd.daemon.board import Board
 from rosterd.daemon.clock import Clock
+from rosterd.daemon.memory import settle
 from rosterd.daemon.metrics import Metrics
 from rosterd.daemon.notifier import Notifier
 from rosterd.daemon.overview import Overview
@@ -61,7 +62,7 @@ class Service:
     def __init__(
         self, settings: Settings, customers: Sequence[str], ledger: SqliteLedger, log: Any, again: Callable[[], Loaded]
     ) -> None:  # fmt: skip
-        self._customers, self._log, self._again = tuple(customers), log, again
+        self._customers, self._log, self._again, self._untidy = tuple(customers), log, again, False
         self.stop, self.clock, self.board = threading.Event(), Clock(), Board()
         self.systemd = Systemd(os.environ)
         self.metrics = Metrics()
@@ -107,12 +108,17 @@ class Service:
         self.timetable.prepare(agenda.entries(self.settings, self._customers), self.agenda.owed())
         try:
             self._note_all()
+            for name in self.customers():
+                most = self.settings.notify.patience
+                codes = self.agenda.last_codes(self.settings.customers[name].client, most)
+                self.notifier.judgement.remember(name, codes)
             self.timetable.start()
             self.overview.start()
             self.notifier.start()
             self.web.start()
             for entry, at in self._upcoming()[:20]:
                 self._log.info("scheduled", customer=entry.customer, job=entry.kind, next_run=iso(at))
+            settle()
             self.systemd.say(READY)
             self._log.info("serving", customers=len(self.customers()), pid=os.getpid())
             self._wait()
@@ -147,6 +153,9 @@ class Service:
             )
             self.systemd.status(self._status())
             self.systemd.alive()
+            if self._untidy:  # once for all turns since; they themselves run nearly without: see cli.main
+                self._untidy = False
+                gc.collect()
 
     def reload(self) -> None:
         """Takes new settings; keeps the old ones, and says so, when the new ones are wrong."""
@@ -175,6 +184,7 @@ class Service:
                 self._log.warning("settings_later", setting=what, next="counts from the next start on")
             self.overview.changed()
             self._log.info("settings_taken", customers=len(settings.customers))
+            settle()
         self.systemd.say(READY)
 
     def run_now(self, customer: str | None) -> bool:
@@ -224,7 +234,7 @@ class Service:
         )
 
     def _told(self, turned: Turned) -> None:
-        gc.collect()  # a turn itself runs nearly without: see cli.main
+        self._untidy = True
         part = turned.document
         tell = self._log.info if turned.exit_code in (0, 3) else self._log.error
         tell(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import smtplib
 import ssl
 import threading
@@ -119,6 +120,7 @@ def _apprise(addresses: Sequence[str]) -> Way:
         raise SettingsError(
             "notify.apprise needs the package apprise", hint="pip install 'rosterd[apprise]'"
         ) from None
+    logging.getLogger("apprise").addHandler(logging.NullHandler())  # what it says may hold the addresses
     group = library.Apprise()
     for address in addresses:
         if not group.add(address):

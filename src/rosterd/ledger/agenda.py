@@ -26,10 +26,22 @@ class Agenda(Reader):
         """Another number whenever somebody else has written (sqlite.org/pragma.html#pragma_data_version)."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
+    def rest(self) -> None:
+        """Gives memory back: a connection that is kept for long would fill its cache with what it once read."""
+        self._rows("PRAGMA shrink_memory")
+
     def last_success(self, binding: int) -> float | None:
         """When a run last ended 0 or 3."""
         sql = "SELECT ended FROM run WHERE binding = ? AND exit_code IN (0, 3) ORDER BY id DESC LIMIT 1"
         return next((row[0] for row in self._rows(sql, (binding,))), None)
+
+    def last_codes(self, client: str, most: int) -> list[int]:
+        """The exit codes of a client's last runs that ended, the newest first."""
+        sql = (
+            "SELECT r.exit_code FROM run r JOIN binding b ON b.id = r.binding"
+            " WHERE b.client = ? AND r.exit_code IS NOT NULL ORDER BY r.id DESC LIMIT ?"
+        )
+        return [row[0] for row in self._rows(sql, (client, most))]
 
     def owed(self) -> list[Owed]:
         """Every job with its due time."""

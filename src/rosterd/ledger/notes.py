@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
-from rosterd.ledger.desk import Desk
+from rosterd.ledger.waits import Waits
 
 TABLES = {PERSON: "person", GROUP: "grouping", SEAT: "seat"}
 
 
-class Notes(Desk):
+class Notes(Waits):
     """Local notes of a run."""
 
     def touch(self, binding: int, rows: Iterable[tuple[str, bytes, str, str, str]]) -> None:
@@ -48,12 +49,16 @@ class Notes(Desk):
 
     def tell(self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float) -> None:
         """After a run that ended 0 or 3: notes what is set aside (kind, key, shown, reason); all problems are told."""
+        rows = iter(asides)
+        first = next(rows, None)
+        if first is None and not self._rows("SELECT 1 FROM problem WHERE binding = ? LIMIT 1", (binding,)):
+            return  # as after most runs: a transaction costs a sync of the disk
         with self._writing():
             self._db.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS aside (kind, key, PRIMARY KEY (kind, key)) WITHOUT ROWID"
             )
             self._db.execute("DELETE FROM aside")
-            for kind, key, shown, reason in asides:
+            for kind, key, shown, reason in chain([first] if first else [], rows):
                 self._db.execute("INSERT OR IGNORE INTO aside VALUES (?, ?)", (kind, key))
                 self._db.execute(
                     "INSERT INTO problem VALUES (?, ?, ?, 'set_aside', ?, ?, '', ?, ?, 1) ON CONFLICT DO UPDATE SET"
@@ -69,10 +74,14 @@ class Notes(Desk):
 
     def drop_refusals(self, binding: int, keys: Iterable[tuple[str, bytes]]) -> None:
         """Refusals of records that are no longer wanted in that form."""
+        rows = iter(keys)
+        first = next(rows, None)
+        if first is None:
+            return
         with self._writing():
             self._db.executemany(
                 "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ? AND bucket = 'refused'",
-                ((binding, *pair) for pair in keys),
+                ((binding, *pair) for pair in chain([first], rows)),
             )
 
     def _forget(self, table: str, binding: int, kind: str, changes: list[Change]) -> None:

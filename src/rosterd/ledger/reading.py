@@ -191,19 +191,20 @@ class Reader:
     def _writing(self) -> Iterator[None]:
         with store.explained(self.path), self._lock.turn if self._lock is not None else nullcontext():
             self._db.execute("BEGIN IMMEDIATE")
+            serial = self._serial
             try:
                 yield
                 if self._lock is not None:  # only a run's writes age the ledger: they tell what a target has
-                    self._db.execute(
-                        "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'serial'"
-                    )
+                    sql = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'serial' RETURNING value"
+                    for (value,) in self._db.execute(sql):
+                        serial = int(value)
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
             if self._lock is not None:
-                self._serial = int(self.meta()["serial"])
+                self._serial = serial
                 self._lock.note(self.lineage, self._serial)
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:

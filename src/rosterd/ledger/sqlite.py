@@ -83,6 +83,8 @@ class SqliteLedger(Access, Looking, Search):
 
     def bind(self, client: str, customer: str) -> Binding:
         """The binding, made when it is new."""
+        if self._rows("SELECT 1 FROM binding WHERE client = ? AND customer = ?", (client, customer)):
+            return self.binding(client)
         with self._writing():
             self._db.execute(
                 "INSERT INTO binding (client, customer) VALUES (?, ?)"

@@ -6,6 +6,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ class Gathered:
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    changed: float = 0.0  # when the newest of the files was changed
+
+    def note(self, path: Path) -> None:
+        """Takes note of a file that was read."""
+        with suppress(OSError):
+            status = path.stat()
+            self.changed = max(self.changed, status.st_mtime, status.st_ctime)
 
     def is_empty_table(self, path: tuple[str, ...]) -> bool:
         """Whether a file has this table without anything in it."""
@@ -98,6 +106,7 @@ def gather(path: Path, customers_dir: str | None) -> Gathered:
     except ValueError as error:
         raise SettingsError(str(error), hint="https://toml.io explains the form of this file") from None
     result = Gathered(_anchored(WHOLE, tree, base))
+    result.note(path)
     for leaf, _ in leaves(result.tree):
         result.origins[leaf] = label
     _defaults(result, base)
@@ -142,6 +151,7 @@ def _customer(result: Gathered, customers: dict[str, Any], path: Path, label: st
     except ValueError as error:
         result.problems.append(str(error))
         return
+    result.note(path)
     customers[name] = _anchored(CUSTOMER, tree, path.absolute().parent)
     for leaf, _ in leaves({"customers": {name: customers[name]}}):
         result.origins[leaf] = label

@@ -52,7 +52,9 @@ def _validated(
     """The settings, unless they are wrong, and the problems. Pydantic's error stays here: it holds values."""
     try:
         given: dict[str, Any] = {"layers": layers}
-        return Settings(**given), gathered.problems
+        settings = Settings(**given)
+        settings._changed = gathered.changed
+        return settings, gathered.problems
     except ValidationError as error:
         return None, [*gathered.problems, *sentences(error, gathered.origins, main.name)]
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rosterd import due
@@ -133,6 +133,12 @@ class Settings(BaseSettings):
     """The print queues."""
     customers: Annotated[dict[Name, CustomerSettings], BeforeValidator(_known)]
     """The customers, one table each."""
+    _changed: float = PrivateAttr(0.0)
+
+    @property
+    def changed(self) -> float:
+        """When the newest of its files was changed, in seconds since 1970; 0 when it came from none."""
+        return self._changed
 
     @classmethod
     def settings_customise_sources(

@@ -76,6 +76,7 @@ def _text(gathered: Gathered, file: Path, origin: str) -> str | None:
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise ValueError("is not a file")
+        gathered.note(file)
         with file.open("rb") as opened:
             data = opened.read(LARGEST + 1)
         if len(data) > LARGEST:

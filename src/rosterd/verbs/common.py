@@ -95,8 +95,10 @@ def say(lines: Iterable[str]) -> None:
 def say_json(document: object) -> None:
     """One JSON document, on stdout."""
     with saying() as stdout:
-        json.dump(document, stdout, ensure_ascii=False, indent=2 if stdout.isatty() else None)
-        stdout.write("\n")
+        indent = 2 if stdout.isatty() else None
+        stdout.write(
+            json.dumps(document, ensure_ascii=False, indent=indent) + "\n"
+        )  # dump is slow: piece by piece
 
 
 @contextmanager

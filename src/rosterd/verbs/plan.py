@@ -89,10 +89,12 @@ class _Pages:
             self.lines.append(f"  approve: rosterd approve {plan.digest[:12]}")
 
     def missing(self, name: str, customer: dict[str, Any]) -> None:
-        """A customer that could not be planned."""
-        if name in self._seen:
-            return
+        """A customer that could not be planned, or only in part."""
         reason = customer["reason"] or "not planned"
+        if name in self._seen:
+            if customer["exit_code"] not in (0, 3, 4):
+                self.lines.append(f"  {self._colours.bad('incomplete')}: {words.safe(reason)}")
+            return
         self.lines.append(f"{self._colours.bold(name)}: {self._colours.bad('no plan')}: {words.safe(reason)}")
         if self._file is not None:
             counts = {kind: customer[kind] for kind in words.KINDS}

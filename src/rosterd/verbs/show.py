@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 
 from rosterd import words
 from rosterd.settings import load, shown
@@ -28,5 +30,6 @@ def show(common: Common, json: bool) -> int:
         settings = {path: {"value": value, "origin": origin} for path, value, origin in rows}
         say_json({"schema": "rosterd/settings/1", "settings": settings})
     else:
-        say(words.columns([("setting", "value", "from"), *rows], indent=""))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        say(words.listing([("setting", "value", "from"), *rows], width))
     return 0

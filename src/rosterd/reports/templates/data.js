@@ -54,7 +54,7 @@ const SEARCHED = {
 const sets = new Map();
 
 function set(name) {
-  if (!sets.has(name)) sets.set(name, { name, rows: READERS[name](), haystack: null, matches: null, table: null, order: "" });
+  if (!sets.has(name)) sets.set(name, { name, rows: READERS[name](), haystack: null, matches: null, words: [], table: null, order: "" });
   return sets.get(name);
 }
 

@@ -25,9 +25,13 @@ function match(name) {
     return found.rows.length;
   }
   const texts = haystack(name);
+  // Who types on only narrows what was found: the rest need not be looked at again.
+  const narrower = found.matches !== null && found.words.every((old) => words.some((word) => word.includes(old)));
   found.matches ??= new Uint8Array(texts.length);
+  found.words = words;
   let count = 0;
   for (let i = 0; i < texts.length; i++) {
+    if (narrower && found.matches[i] === 0) continue;
     let hit = 1;
     for (const word of words) {
       if (!texts[i].includes(word)) {

@@ -17,7 +17,7 @@ from rosterd.errors import RosterdError, SourceError
 from rosterd.sources.ldap.faults import Unusable, told
 from rosterd.sources.ldap.line import Budget, Line
 from rosterd.sources.ldap.relayed import Relayed, wrapped
-from rosterd.sources.ldap.results import BUSY, SUCCESS, UNAVAILABLE, failure
+from rosterd.sources.ldap.results import BUSY, INVALID_CREDENTIALS, SUCCESS, UNAVAILABLE, failure
 from rosterd.sources.ldap.servers import Url, opened, servers
 from rosterd.sources.ldap.session import Search, Session
 from rosterd.sources.settings import LdapSettings
@@ -239,7 +239,9 @@ def _bind(connection: Any, settings: LdapSettings) -> None:
         why = failure("the bind", code, message)
         raise Unusable(why.what, hint=why.hint)
     if code != SUCCESS:
-        raise failure(f"the bind {_named(settings)}", code, message)
+        refusal = failure(f"the bind {_named(settings)}", code, message)
+        refusal.refused = code == INVALID_CREDENTIALS
+        raise refusal
 
 
 def _named(settings: LdapSettings) -> str:
