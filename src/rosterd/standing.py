@@ -41,7 +41,9 @@ def customer_status(
     often keeps them.
     """
     binding = ledger.binding(client)
-    runs = ledger.runs(binding.id, 20)
+    runs = ledger.runs(binding.id)
+    if runs and runs[0].ended is None:  # only then does it matter how earlier ones ended
+        runs = ledger.runs(binding.id, 20)
     last = runs[0] if runs else None
     standing = (counts or _counted)(ledger, binding.id, last.id if last else 0)
     held = [plan for plan in ledger.held(now, binding.id) if plan.open]
