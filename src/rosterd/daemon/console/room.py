@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rosterd import __version__
+from rosterd.assemble import sign_in
 from rosterd.daemon.api import State
 from rosterd.daemon.console.readers import Readers
 from rosterd.daemon.pages import calm, render
@@ -98,7 +99,8 @@ class Room:
         )  # fmt: skip
         customer = self.customer(name)
         given = (lambda _ledger, _binding, _run: dict(counts)) if counts is not None else None
-        return customer_status(ledger, customer.client, customer, self.clock(), given)
+        signed_in = sign_in(self.state.settings(), name)
+        return customer_status(ledger, customer.client, customer, self.clock(), given, signed_in)
 
 
 Page: TypeAlias = Callable[[Room, Request], Response]
