@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rosterd import __version__
+from rosterd import __version__, assemble
 from rosterd.daemon.api import State
 from rosterd.daemon.console.readers import Readers
 from rosterd.daemon.pages import calm, render
@@ -96,9 +96,9 @@ class Room:
             {"active": kept["people"], "doubt": kept["in_doubt"], "left": kept["left"],
              "refused": kept["refused"], "set_aside": kept["set_aside"]} if kept else None
         )  # fmt: skip
-        customer = self.customer(name)
         given = (lambda _ledger, _binding, _run: dict(counts)) if counts is not None else None
-        return customer_status(ledger, customer.client, customer, self.clock(), given)
+        customer, sign_in = self.customer(name), assemble.sign_in(self.state.settings(), name)
+        return customer_status(ledger, customer.client, customer, self.clock(), given, sign_in)
 
 
 Page: TypeAlias = Callable[[Room, Request], Response]
