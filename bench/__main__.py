@@ -6,14 +6,14 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import access_files, company, console, counting, directory, many, million, starting
+from bench import access_files, company, console, counting, directory, following, many, million, starting
 from bench.figures import Figure, line, write
 from bench.ground import Setup, sandbox
 from bench.measure import ROOT, Broken
 
 GOALS = {
     **directory.GOALS, **million.GOALS, **company.GOALS, **counting.GOALS, **many.GOALS,
-    **starting.GOALS, **access_files.GOALS, **console.GOALS,
+    **starting.GOALS, **access_files.GOALS, **console.GOALS, **following.GOALS,
 }  # fmt: skip
 SMALL = 20  # what sizes are divided by for a quick try
 

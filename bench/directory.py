@@ -57,12 +57,12 @@ def _served(setup: Setup) -> Iterator[tuple[Slapd, int]]:
     """A server with so many people, who are loaded once for both."""
     count, folder = setup.size(PEOPLE), setup.room / "directory"
     if not folder.exists():
-        load(folder, _people(count), f'limits dn.exact="{READER}" size=unlimited')
+        load(folder, people(count), f'limits dn.exact="{READER}" size=unlimited')
     with running(folder, log="none") as server:
         yield server, count
 
 
-def _people(count: int) -> Iterator[tuple[str, Mapping[str, list[str | bytes]]]]:
+def people(count: int) -> Iterator[tuple[str, Mapping[str, list[str | bytes]]]]:
     """The entries, one after the other: nothing large is held here."""
     yield BASE, {"objectClass": ["dcObject", "organization"], "dc": ["acme"], "o": ["Acme"]}
     for unit in ("Service", "People"):
@@ -114,7 +114,7 @@ def _read(setup: Setup, server: Slapd, count: int) -> list[Figure]:
 
 def _run(setup: Setup, server: Slapd, count: int) -> list[Figure]:
     """A whole run that finds nothing to do."""
-    site = Site(setup.room / "directory-run", setup.sandbox, source=_settings(server))
+    site = Site(setup.room / "directory-run", setup.sandbox, source=source_settings(server))
     site.anew()
     site.run(created=count)
     samples = _Samples()
@@ -125,7 +125,7 @@ def _run(setup: Setup, server: Slapd, count: int) -> list[Figure]:
     return [samples.wall("B2", work, 2.2), peak("B2", work, samples.rss, 80)]
 
 
-def _settings(server: Slapd) -> str:
+def source_settings(server: Slapd) -> str:
     told = {"url": server.url, "base": BASE, "bind_dn": READER, "bind_password": PASSWORD, "filter": FILTER}
     return _SOURCE.format(page=PAGE, **{name: json.dumps(text) for name, text in told.items()})
 

@@ -30,6 +30,17 @@ def note_pause(ledger: Any, problems: list[RosterdError], now: float) -> None:
         ledger.note_wait(TARGET, Wait(now, now + asked))
 
 
+def source_place(binding: int, name: str) -> str:
+    """What is waited for when a source refuses our credentials."""
+    return f"source:{binding}:source {name}"
+
+
+def refusing(ledger: Any, what: str, changed: float, now: float) -> bool:
+    """Whether a source must not be asked just now; see `asked`."""
+    wait: Wait | None = ledger.wait(what)
+    return wait is not None and changed <= wait.since and wait.left(now) > 0
+
+
 def asked(ledger: Any, what: str, changed: float, now: float, ask: Callable[[], Any]) -> Any:
     """What a source gives when asked, unless it refused our credentials lately and the settings are as they were.
 

@@ -60,6 +60,9 @@ class Terms:
         tuple[str, str], ...
     ] = ()  # 3D printers, each with the group whose members are registered
 
+    beside: Mapping[bytes, int] = field(
+        default_factory=dict
+    )  # groupings of which only some seats are looked at -> how many others they have
     only: tuple[str, ...] = ()
     people_labels: Mapping[str, str] = field(
         default_factory=dict

@@ -4,6 +4,7 @@
     ├── SettingsError      2   usage or settings are wrong
     ├── ReportError        3   a report could not be rendered or written; the run itself stands
     ├── SourceError        5   a source could not be read whole
+    ├── Doubt              -   what changed cannot be settled by itself: everything is read instead
     ├── TargetError        6   a target failed or stayed ambiguous
     ├── LockedError        7   another run holds the ledger's lock
     ├── LedgerError        8   the ledger is unusable, or cannot be written
@@ -59,6 +60,10 @@ class SourceError(RosterdError):
         super().__init__(what, where=where, hint=hint)
         self.again = again
         self.refused = False
+
+
+class Doubt(RosterdError):
+    """What changed in a source cannot be settled by itself, so everything is read. Never leaves a run."""
 
 
 class TargetError(RosterdError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from rosterd.core.doors import Feed, Proof, Source
+from rosterd.core.doors import Feed, Follower, Proof, Source
 from rosterd.core.people import Row, key_of, wanted_of
 from rosterd.emails import SharedEmails
 from rosterd.errors import SourceError, Stopped
@@ -18,6 +18,7 @@ from rosterd.grouping import Edge, GroupMapper, GroupPlan, Groups, declare_colum
 from rosterd.mapping import PeopleMapper
 from rosterd.people_rules import PeoplePlan
 from rosterd.roster import Sorter
+from rosterd.tap import Tap
 from rosterd.templates import Template, missing_columns
 
 ATTEMPTS = 3  # reads of a file that is replaced while it is read
@@ -35,6 +36,16 @@ class SourcePlan:
     strict: bool
     people_label: str = ""  # how the file is called in messages
     group_label: str = ""
+    follow: Follow | None = None  # when its changes are followed
+
+
+@dataclass(frozen=True)
+class Follow:
+    """How a source is followed. `settings`: a fingerprint of everything that decides what is read."""
+
+    follower: Follower
+    full_every: float  # seconds
+    settings: str
 
 
 @dataclass
@@ -57,15 +68,20 @@ class Gathered:
         self.belonging.close()
 
 
-def gather(plan: SourcePlan, emails: SharedEmails, progress: Progress, stop: threading.Event) -> Gathered:
-    """Reads groups, then people. Raises SourceError or Stopped, and then keeps nothing."""
+def gather(
+    plan: SourcePlan, emails: SharedEmails, progress: Progress, stop: threading.Event, tap: Tap | None = None
+) -> Gathered:
+    """Reads groups, then people. Raises SourceError or Stopped, and then keeps nothing.
+
+    `tap` takes note of what a followed source gave, for one that is never read twice (no file).
+    """
     for attempt in range(1, ATTEMPTS + 1):
         if stop.is_set():
             raise Stopped
         found = Gathered(plan.source.name)
         try:
-            _groups(plan, found, progress)
-            _people(plan, found, emails, progress)
+            _groups(plan, found, progress, tap)
+            _people(plan, found, emails, progress, tap)
             return found
         except SourceError as error:
             found.close()
@@ -79,24 +95,30 @@ def gather(plan: SourcePlan, emails: SharedEmails, progress: Progress, stop: thr
     raise AssertionError("unreachable")
 
 
-def _groups(plan: SourcePlan, found: Gathered, progress: Progress) -> None:
+def _groups(plan: SourcePlan, found: Gathered, progress: Progress, tap: Tap | None) -> None:
     feed = plan.source.groups() if plan.groups else None
     if feed is None or plan.groups is None:
         return
     _columns(plan, plan.groups.templates, feed)
     mapper = GroupMapper(plan.groups, feed.attributes, found.groups)
     for batch in feed:
+        if tap is not None:
+            tap.groups(plan.groups, feed.attributes, batch)
         found.edges.add(mapper.map(batch))
         progress(f"{found.name}: groups", len(batch.rows))
     found.proofs.append(feed.proof())
 
 
-def _people(plan: SourcePlan, found: Gathered, emails: SharedEmails, progress: Progress) -> None:
+def _people(
+    plan: SourcePlan, found: Gathered, emails: SharedEmails, progress: Progress, tap: Tap | None
+) -> None:
     feed = plan.source.people()
     _columns(plan, plan.people.templates, feed)
     mapper = PeopleMapper(plan.people, feed.attributes, refs=bool(found.groups.by_key or plan.groups))
     for batch in feed:
         rows = mapper.rows(batch)
+        if tap is not None:
+            tap.people(batch, rows)
         found.people.add(rows)
         emails.feed([row[4] for row in rows if row[4]])
         if plan.people.groups:

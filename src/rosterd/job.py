@@ -68,6 +68,7 @@ class Tools:
     autodesk: Callable[[str], Elsewhere] = lambda _name: Elsewhere()  # a customer's name -> its doors
     reports: Reports | None = None
     access: bool = True  # access is read in this run, and reported
+    quiet: bool = False  # a run in which nothing has changed is none: nothing is noted of it
 
 
 @dataclass
@@ -86,6 +87,7 @@ class Outcome:
     news: int = 0
     requests: int = 0
     paused: str | None = None
+    quiet: bool = False  # nothing had changed, and nothing was noted
     document: dict[str, Any] = field(default_factory=dict)
 
     @property

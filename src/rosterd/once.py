@@ -50,6 +50,7 @@ class Wish:
     dry: bool = False
     only: Sequence[str] = ()
     access: bool = True  # access is read, and reported
+    quiet: bool = False  # see Tools
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.time
     progress: Callable[[str, str, int], None] = lambda _customer, _what, _count: None
@@ -158,7 +159,7 @@ def run_one(job: Job, ledger: SqliteLedger, doors: Doors, stop: Halt, wish: Wish
     tools = Tools(
         ledger, lambda client: doors.orbix.target(client, stop, pause_left(ledger, wish.clock())), stop, wish.clock,
         lambda what, count: wish.progress(job.name, what, count), wish.dry, tuple(wish.only), wish.confirm, wish.show,
-        doors.elsewhere, doors.reports, wish.access,
+        doors.elsewhere, doors.reports, wish.access, wish.quiet,
     )  # fmt: skip
     with bound_contextvars(customer=job.name, run=0):  # run_customer says which run it is
         log.debug("customer_starts")

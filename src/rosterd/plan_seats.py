@@ -35,7 +35,7 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
     names = {key: row[1] for key, row in known.items()} | {
         key: group.name for key, group in groups.by_key.items()
     }
-    count, draft = _Count(), ChangeLog(digested=False)
+    count, draft = _Count(wanted=Counter(terms.beside)), ChangeLog(digested=False)
     judge = Judge(terms, ledger, SEAT)
     for ours, old in align(unique_seats(merged([plan.seats_wanted])), ledger.seats(terms.binding)):
         count.wanted.update([seat[0].partition(NUL)[0] for seat in ours if seat[2] == ACTIVE])

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from rosterd.access import note_directory, read_places, write_report
-from rosterd.comeback import asked, note_pause
+from rosterd.comeback import asked, note_pause, source_place
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
 from rosterd.delivery import deliver
@@ -18,7 +18,8 @@ from rosterd.document import NAMES, customer_document
 from rosterd.draft import Terms
 from rosterd.emails import SharedEmails
 from rosterd.errors import LedgerError, RosterdError, SourceError, Stopped
-from rosterd.gather import Gathered, gather
+from rosterd.following import Following
+from rosterd.gather import Gathered, SourcePlan, gather
 from rosterd.job import Job, Outcome, Tools
 from rosterd.log import bind_contextvars
 from rosterd.membership import folded
@@ -39,10 +40,16 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             outcome.paused = binding.paused_why or "no reason given"
             if not tools.dry:  # a pause stops runs, not looking
                 return outcome
+        following = Following(job, tools, binding, started)
+        following.look()
+        if tools.quiet and following.nothing:
+            following.keep()
+            outcome.quiet = True
+            return outcome
         run = 0 if tools.dry else ledger.start_run(binding.id, started)
         bind_contextvars(run=run)  # in every line of the log
         try:
-            _steps(job, tools, outcome, binding, run)
+            _steps(job, tools, outcome, binding, run, following)
         except RosterdError as error:
             outcome.problems.append(error)
         if not tools.dry:
@@ -53,14 +60,15 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
             outcome.problems.append(error)
         for kind, tally in outcome.plan.tallies.items():
             check_sums(kind, tally)
-        listed = _account(tools, outcome, binding.id)
+        listed = _account(tools, outcome, binding.id, following)
         whole = not tools.only and not outcome.stopped
-        _document(outcome, listed, whole=whole)
+        _document(outcome, listed, whole=whole, followed=following.part is not None)
         if not tools.dry:
             ended = (outcome.document["outcome"], outcome.exit_code, outcome.reason, outcome.document)
             ledger.finish_run(
-                run, binding.id, *ended, tools.clock(), delivered=whole and outcome.delivered in (0, 3)
-            )
+                run, binding.id, *ended, tools.clock(), delivered=whole and outcome.delivered in (0, 3),
+                followed=following.settled(outcome),
+            )  # fmt: skip
     except RosterdError as error:
         outcome.problems.append(error)
     finally:
@@ -70,10 +78,10 @@ def run_customer(job: Job, tools: Tools) -> Outcome:
     return outcome
 
 
-def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> None:
+def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, following: Following) -> None:
     """The path itself."""
     ledger, now = tools.ledger, tools.clock()
-    gathered, emails = _read(job, tools, outcome, binding.id)
+    gathered, emails = _read(job, tools, outcome, binding.id, following)
     try:
         if not gathered:
             return
@@ -83,13 +91,14 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int) -> 
             job.aside_shared, job.additive, only=folded(tools.only),
             people_labels={plan.source.name: plan.people_label for plan in job.sources if plan.people_label},
             group_labels={plan.source.name: plan.group_label for plan in job.sources if plan.group_label},
-            progress=tools.progress, access=job.access, printers=job.printers,
+            progress=tools.progress, access=job.access, printers=job.printers, beside=following.beside,
         )  # fmt: skip
-        plan = outcome.plan = make_plan(terms, ledger, gathered, emails)
+        plan = outcome.plan = make_plan(terms, following.view(), gathered, emails)
         outcome.notes += [f"nobody is called {name!r}" for name in terms.only if name not in plan.found]
     finally:
         for found in gathered:
             found.close()
+    following.weigh(plan)
     first = {"first_delivery": not binding.delivered, "first_approved": binding.approved}
     verdict = judge(plan.facts, job.guards, **first)
     if verdict.held and not binding.approved and tools.confirm(job.name, plan, verdict):
@@ -153,14 +162,24 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
         outcome.elsewhere = found
 
 
-def _read(job: Job, tools: Tools, outcome: Outcome, binding: int) -> tuple[list[Gathered], SharedEmails]:
-    """Every source that could be read whole; the others are noted, and freeze their own records."""
+def _read(
+    job: Job, tools: Tools, outcome: Outcome, binding: int, following: Following
+) -> tuple[list[Gathered], SharedEmails]:
+    """Every source that could be read whole; the others are noted, and freeze their own records.
+
+    Of a source that is followed, perhaps just what has changed.
+    """
     gathered: list[Gathered] = []
     emails = SharedEmails()
+    if following.part is not None:
+        found = following.part.gathered
+        outcome.sources[found.name] = found.proofs[0].detail
+        outcome.read[found.name] = following.people() if job.access else found.people.count
+        return [found], emails
     for source in job.sources:
         try:
-            read = partial(gather, source, emails, tools.progress, tools.stop)
-            place = f"source:{binding}:source {source.source.name}"
+            read = partial(_whole, source, emails, tools, following)
+            place = source_place(binding, source.source.name)
             found = read() if tools.dry else asked(tools.ledger, place, job.changed, tools.clock(), read)
             gathered.append(found)
             outcome.sources[found.name] = "; ".join(proof.detail for proof in found.proofs)
@@ -178,7 +197,14 @@ def _read(job: Job, tools: Tools, outcome: Outcome, binding: int) -> tuple[list[
     return gathered, emails
 
 
-def _account(tools: Tools, outcome: Outcome, binding: int) -> list[dict[str, Any]]:
+def _whole(source: SourcePlan, emails: SharedEmails, tools: Tools, following: Following) -> Gathered:
+    """One source, read whole; where its changes are followed, noted so that the next run may go on from there."""
+    found = gather(source, emails, tools.progress, tools.stop, following.tap(source))
+    following.read(source)
+    return found
+
+
+def _account(tools: Tools, outcome: Outcome, binding: int, following: Following) -> list[dict[str, Any]]:
     """What is set aside or refused, and what of it is news; told for good when the run ends 0 or 3."""
     plan, ledger = outcome.plan, tools.ledger
     if not tools.dry and plan.digest:
@@ -192,11 +218,14 @@ def _account(tools: Tools, outcome: Outcome, binding: int) -> list[dict[str, Any
         and not outcome.stopped
         and outcome.delivered in (0, 3)
     ):
-        ledger.tell(binding, plan.set_aside_rows(), tools.clock())
+        scope = following.scope
+        ledger.tell(binding, plan.set_aside_rows(), tools.clock(), scope.holds if scope is not None else None)
     return listed
 
 
-def _document(outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = False) -> None:
+def _document(
+    outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = False, followed: bool = False
+) -> None:
     outcome.document = customer_document(
         outcome.plan,
         outcome.exit_code,
@@ -205,6 +234,7 @@ def _document(outcome: Outcome, listed: list[dict[str, Any]], *, whole: bool = F
         listed,
         sources=dict(outcome.sources),
         whole=whole,
+        **({"followed": True} if followed else {}),
         **({"stopped": True} if outcome.stopped else {}),
         **({"reports": outcome.elsewhere.files} if outcome.elsewhere.files else {}),
     )

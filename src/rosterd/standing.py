@@ -41,7 +41,9 @@ def customer_status(
     often keeps them.
     """
     binding = ledger.binding(client)
-    runs = ledger.runs(binding.id, 20)
+    runs = ledger.runs(binding.id)
+    if runs and runs[0].ended is None:  # only then does it matter how earlier ones ended
+        runs = ledger.runs(binding.id, 20)
     last = runs[0] if runs else None
     standing = (counts or _counted)(ledger, binding.id, last.id if last else 0)
     held = [plan for plan in ledger.held(now, binding.id) if plan.open]
@@ -69,6 +71,7 @@ def customer_status(
             {"digest": plan.digest, "changes": plan.open, "approved": plan.approved is not None}
             for plan in held
         ],
+        "following": {source: iso(compared) for source, compared in ledger.follows(binding.id)},
         "sign_in": _sign_in(sign_in),
     }
 

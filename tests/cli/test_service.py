@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import sqlite3
@@ -126,6 +127,21 @@ def test_fault_97_one_broken_customer(hourly: Office) -> None:
         running.wait("run_ended", customer="acme", exit_code=0)
         running.wait("run_ended", customer="beta", exit_code=5)
         running.stop()
+
+
+def test_fault_74_a_run_longer_than_its_interval(office: Office) -> None:
+    """What comes due meanwhile is skipped and counted, never run beside it."""
+    office.set(console={"listen": ""}, customers={"acme": {"schedule": "every 1s"}})
+    office.fault("delay", seconds=4.0, path="users", times=1)
+    with service(office) as running:
+        running.wait("run_ended", 3, exit_code=0)
+        running.stop()
+    told = [line["event"] for line in running.lines if line["event"] in ("skipped", "run_ended")]
+    assert told[0] == "skipped", told
+    assert all(entry["in_flight"] == 1 for entry in office.requests("users"))
+    with closing(sqlite3.connect(office.ledger)) as ledger:
+        spans = list(ledger.execute("SELECT started, ended FROM run ORDER BY id"))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans)), spans
 
 
 def test_fault_58_sighup_takes_good_settings_and_keeps_the_old_ones_otherwise(hourly: Office) -> None:

@@ -70,6 +70,9 @@ def place() -> Iterator[Path]:
         yield Path(name) / "server"
 
 
+_TELLING = ("Content Synchronization", "Retro Changelog Plugin")  # the plug-ins that tell what has changed
+
+
 def load(folder: Path, entries: Iterable[Entry]) -> None:
     """Writes the configuration and the data of a server that `running` starts later."""
     for name in ("conf/schema", "db", "log", "lock", "run", "tmp", "bak", "ldif"):
@@ -92,11 +95,14 @@ def load(folder: Path, entries: Iterable[Entry]) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Dirsrv]:
-    """Starts the server of a loaded folder, waits until it answers, and stops it at the end."""
+def running(folder: Path, *, telling: bool = False) -> Iterator[Dirsrv]:
+    """Starts the server of a loaded folder, waits until it answers, and stops it at the end.
+
+    telling: it can tell what has changed (RFC 4533).
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
-    _configure(folder, port)
+    _configure(folder, port, telling=telling)
     _own(folder)
     told = folder / "started"
     with told.open("wb") as log:
@@ -121,7 +127,7 @@ def _needed() -> str:
     return found
 
 
-def _configure(folder: Path, port: int) -> None:
+def _configure(folder: Path, port: int, *, telling: bool = False) -> None:
     """dse.ldif from Debian's templates."""
     salt = b"salt-of-acme"
     digest = hashlib.sha1(MANAGER_PASSWORD.encode() + salt, usedforsecurity=False).digest()
@@ -149,6 +155,10 @@ def _configure(folder: Path, port: int) -> None:
     )
     text = re.sub("%([a-z_]+)%", lambda found: str(values[found[1]]), text)
     text = "\n".join(line for line in text.split("\n") if not line.startswith("#"))
+    for name in _TELLING if telling else ():
+        head, mark, rest = text.partition(f"cn: {name}\n")
+        more = "nsslapd-attribute: nsuniqueid:targetUniqueId\n" if name.startswith("Retro") else ""
+        text = head + mark + more + rest.replace("nsslapd-pluginenabled: off", "nsslapd-pluginenabled: on", 1)
     (folder / "conf/dse.ldif").write_text(re.sub("\n{3,}", "\n\n", text))
 
 
@@ -184,7 +194,7 @@ def await_roles(server: Dirsrv, who: str) -> None:
 
 # The company in the words of 389 Directory Server
 
-_ACI = (
+READER_MAY_READ = (
     '(targetattr="*")(version 3.0; acl "the reader"; allow (read, search, compare)'
     f' userdn="ldap:///{READER}";)'
 )
@@ -200,7 +210,7 @@ def group_dn(name: str) -> str:
 
 def entries(company: Acme) -> Iterator[Entry]:
     """Everything, in an order in which it can be loaded."""
-    yield BASE, {"objectClass": ["domain"], "dc": ["acme"], "aci": [_ACI]}
+    yield BASE, {"objectClass": ["domain"], "dc": ["acme"], "aci": [READER_MAY_READ]}
     for name in ("People", "Groups", "Service"):
         yield f"ou={name},{BASE}", {"objectClass": ["organizationalUnit"], "ou": [name]}
     yield READER, {"objectClass": ["person"], "cn": ["reader"], "sn": ["reader"], "userPassword": [PASSWORD]}

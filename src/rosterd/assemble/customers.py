@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from importlib import import_module
 from typing import Any, assert_never
 
 from rosterd.core.doors import Source
 from rosterd.core.guard import Guards, Limit
-from rosterd.gather import SourcePlan
+from rosterd.gather import Follow, SourcePlan
 from rosterd.grouping import GroupPlan
 from rosterd.job import Job
 from rosterd.people_rules import PeoplePlan
@@ -76,9 +77,17 @@ def source_plan(
         groups = GroupPlan(wanted.groups, name, f"{where}.groups", member)
     source = _source(name, wanted, people, groups, stop, log)
     if isinstance(wanted, LdapSettings):
-        return SourcePlan(source, people, groups, strict=False)
-    labels = [f"{name}, {part.path.name}" for part in (wanted, wanted.groups or wanted)]
-    return SourcePlan(source, people, groups, True, *labels)
+        follow = _follow(source, wanted, people, groups) if wanted.follow else None
+        return SourcePlan(source, people, groups, strict=False, follow=follow)
+    mine, its = (f"{name}, {part.path.name}" for part in (wanted, wanted.groups or wanted))
+    return SourcePlan(source, people, groups, True, mine, its)
+
+
+def _follow(source: Any, wanted: LdapSettings, people: PeoplePlan, groups: GroupPlan | None) -> Follow:
+    """How its changes are followed. Whatever decides what is read, and by whom, is in the fingerprint."""
+    others = {"follow_every", "full_every", "deadline", "timeout", "max_entries", "max_bytes", "page_size"}
+    told = wanted.model_dump_json(exclude=others) + repr((people.attributes, groups and groups.attributes))
+    return Follow(source.follower(), wanted.full_every, hashlib.sha256(told.encode()).hexdigest())
 
 
 def _source(

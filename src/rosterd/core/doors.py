@@ -5,7 +5,7 @@ The comments here are the law: an implementation keeps them, and callers rely on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from rosterd.core.access import Place as AccessPlace
@@ -82,6 +82,76 @@ class Source(Protocol):
 
     def close(self) -> None:
         """May be called at any time, also twice."""
+
+
+class Delta(NamedTuple):
+    """What a directory says has changed among people, or among groups.
+
+    touched: id -> DN of entries that are new or changed. gone: ids of entries that are no more. present: ids of
+    everybody who is still there, when the server lists them: whoever is not among them is gone; else None.
+    """
+
+    touched: Mapping[str, str]
+    gone: frozenset[str]
+    present: frozenset[str] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.touched or self.gone or self.present is not None)
+
+
+class Changes(NamedTuple):
+    """What has changed since a cookie, and the cookie to go on from."""
+
+    cookie: str
+    people: Delta
+    groups: Delta
+
+    def __bool__(self) -> bool:
+        return bool(self.people or self.groups)
+
+
+class Follower(Protocol):
+    """A source whose changes can be followed. Used in one thread, like its source.
+
+    Everything raises SourceError or Stopped as a feed does, and Doubt when everything must be read instead. Ids are
+    those of the feeds' batches. A cookie is a text that only the follower understands.
+    """
+
+    @property
+    def primary(self) -> bool:
+        """Whether people may be in a group by what their own entry says."""
+
+    @property
+    def nested(self) -> bool:
+        """Whether members of a group's groups count as its members."""
+
+    @property
+    def linked(self) -> bool:
+        """Whether a move or the end of somebody changes groups without the groups being told of as changed."""
+
+    def start(self) -> None:
+        """Before a full read: notes where the directory stands."""
+
+    def cookie(self) -> str:
+        """After that read: the cookie. Whatever changed during the read counts as changed since."""
+
+    def since(self, text: str, most: int) -> Changes:
+        """What has changed since a cookie; Doubt when it is more than `most` entries, or cannot be proven."""
+
+    def people(self, dns: Sequence[str]) -> Feed:
+        """Those of the entries that the people's feed would give, read again. Only after `since`."""
+
+    def groups(self, dns: Sequence[str]) -> Feed:
+        """Those of the entries that the groups' feed would give, read again. Only after `since`."""
+
+    def answers(self, ref: str) -> bool:
+        """Whether the group with this ref may be somebody's primary group. Only after `since`."""
+
+    def groups_of(self, _ids: Iterable[str]) -> list[str]:
+        """Where members are linked: the normalised DNs of the groups that these people are in."""
+
+    def there(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Returns when each of these entries (id, DN) is in the directory, whether in a feed or not; else Doubt."""
 
 
 class Target(Protocol):

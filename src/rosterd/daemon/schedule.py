@@ -25,6 +25,7 @@ from rosterd.daemon.clock import Clock
 logging.getLogger("apscheduler").addHandler(logging.NullHandler())
 
 RUN, ACCESS, PRUNE = "run", "access", "prune"  # kinds of jobs
+FOLLOW = "follow"  # the kind of a turn that is due when a directory says that something has changed
 TIDYING = 5.0  # seconds that the scheduler may take to see that a job has ended
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rosterd import assemble
-from rosterd.daemon import agenda
+from rosterd.daemon import agenda, watch
 from rosterd.daemon.api import State
 from rosterd.daemon.board import Board
 from rosterd.daemon.clock import Clock
@@ -25,6 +25,7 @@ from rosterd.daemon.overview import Overview
 from rosterd.daemon.schedule import Entry, Timetable
 from rosterd.daemon.systemd import READY, STOPPING, Systemd
 from rosterd.daemon.turns import Generation, Turned, Turns
+from rosterd.daemon.watch import Watches
 from rosterd.daemon.web import Web
 from rosterd.errors import CredentialsError, RosterdError, SettingsError
 from rosterd.ledger.lock import RunLock
@@ -81,13 +82,10 @@ class Service:
             self.run_now, self.stop.is_set, self.customers,
         )  # fmt: skip
         self.web = Web(state, settings.console, log)
+        self.watches = Watches(watch.Tools(self.reader, self.turns.take, self.stop, log))
         self.turns.observers = (
-            self.board.ended,
-            self._told,
-            self._settled,
-            self.metrics.ended,
-            self._changed,
-        )
+            self.board.ended, self._told, self._settled, self.metrics.ended, self._changed, self.watches.told
+        )  # fmt: skip
 
     @property
     def settings(self) -> Settings:
@@ -113,6 +111,7 @@ class Service:
                 codes = self.agenda.last_codes(self.settings.customers[name].client, most)
                 self.notifier.judgement.remember(name, codes)
             self.timetable.start()
+            self.watches.replace(self.timetable.entries().values(), self.settings.customers)
             self.overview.start()
             self.notifier.start()
             self.web.start()
@@ -126,6 +125,7 @@ class Service:
             self.systemd.say(STOPPING, "STATUS=waits for requests under way")
         finally:
             self.stop.set()
+            self.watches.stop()
             self.timetable.stop()
             self.web.stop()
             self.notifier.stop()
@@ -179,6 +179,7 @@ class Service:
             )
             old.retire()
             self.timetable.replace(entries, self.agenda.owed())
+            self.watches.replace(entries, settings.customers)
             self._note_all()
             for what in agenda.later(old.settings, settings):
                 self._log.warning("settings_later", setting=what, next="counts from the next start on")

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from rosterd import assemble, due
-from rosterd.daemon.schedule import ACCESS, Entry
+from rosterd.daemon.schedule import ACCESS, FOLLOW, Entry
 from rosterd.errors import LockedError, RosterdError
 from rosterd.job import Outcome
 from rosterd.lanes import Halt
@@ -138,23 +138,30 @@ class Turns:
         self.began: Callable[[Entry], None] = lambda _entry: None
         self.progress: Callable[[str, str, int], None] = lambda _customer, _what, _count: None
 
-    def take(self, entry: Entry) -> None:
-        """One turn, top to bottom. Never raises; never twice at a time for the same customer."""
+    def take(self, entry: Entry) -> Turned | None:
+        """One turn, top to bottom. Never raises; never twice at a time for the same customer.
+
+        One that follows changes and finds none that concern us is told to nobody. None: there was no turn.
+        """
         with self._lock:
             known = entry.customer in self.generation.settings.customers
             if self._stop.is_set() or not known or entry.client in self._busy:
-                return
+                return None
             self._busy.add(entry.client)
         try:
-            self.began(entry)
+            if entry.kind != FOLLOW:
+                self.began(entry)
             turned = self._run(entry)
-            for observer in self.observers:
-                observer(turned)
+            if entry.kind != FOLLOW or not _silent(turned):
+                for observer in self.observers:
+                    observer(turned)
+            return turned
         except Exception:  # a defect in one turn is told, and does not end the service
             self._log.exception("turn_failed", customer=entry.customer)
         finally:
             with self._lock:
                 self._busy.discard(entry.client)
+        return None
 
     def _run(self, entry: Entry) -> Turned:
         started, begun = time.time(), time.monotonic()
@@ -165,7 +172,8 @@ class Turns:
                 stop = Halt(self._stop)
                 customer = now.settings.customers[entry.customer]
                 job = assemble.job(entry.customer, customer, now.settings, stop, self._log)
-                wish = Wish([entry.customer], stop=self._stop, progress=self.progress)
+                follows = entry.kind == FOLLOW
+                wish = Wish([entry.customer], quiet=follows, stop=self._stop, progress=self.progress)
                 with self._shared.ledger(now.settings, entry.client, started) as ledger:
                     wish.access = entry.kind == ACCESS or access_due(customer, ledger, started)
                     outcome = run_one(job, ledger, now.doors, stop, wish, self._log)
@@ -175,6 +183,14 @@ class Turns:
                 self._log.exception("run_failed", customer=entry.customer)
                 problem = RosterdError(f"an unexpected error ({type(error).__name__})", hint=DEFECT)
         return ended(entry, started, time.monotonic() - begun, outcome, problem)
+
+
+def _silent(turned: Turned) -> bool:
+    """Nothing had changed, or the customer is paused; or somebody's single run, which sees the same, has the ledger."""
+    outcome = turned.outcome
+    return isinstance(turned.problem, LockedError) or (
+        outcome is not None and (outcome.quiet or outcome.paused is not None)
+    )
 
 
 def access_due(customer: CustomerSettings, ledger: SqliteLedger, now: float) -> bool:

@@ -153,6 +153,9 @@ class Forget(Agenda):
             )
 
         self._erase_access(one)
+        # A directory that is followed is read whole with the next run: its entries name people in many ways.
+        for table in ("followed", "entry", "entry_ref", "entry_edge"):
+            run(f"DELETE FROM {table} WHERE binding = ?", (one.binding,))
 
     def _erase_access(self, one: Subject) -> None:
         """What is known of somebody's access elsewhere, and what reports said of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from rosterd.core.plan import GROUP, PERSON, SEAT, Change
@@ -47,8 +47,14 @@ class Notes(Waits):
         with self._writing():
             self._db.execute(f"UPDATE binding SET {column} = ? WHERE id = ?", (size, binding))
 
-    def tell(self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float) -> None:
-        """After a run that ended 0 or 3: notes what is set aside (kind, key, shown, reason); all problems are told."""
+    def tell(
+        self, binding: int, asides: Iterable[tuple[str, bytes, str, str]], now: float,
+        within: Callable[[str, bytes], bool] | None = None,
+    ) -> None:  # fmt: skip
+        """After a run that ended 0 or 3: notes what is set aside (kind, key, shown, reason); all problems are told.
+
+        `within`: of which records (kind, key) the run has spoken; None: of all.
+        """
         rows = iter(asides)
         first = next(rows, None)
         if first is None and not self._rows("SELECT 1 FROM problem WHERE binding = ? LIMIT 1", (binding,)):
@@ -65,11 +71,18 @@ class Notes(Waits):
                     " bucket = 'set_aside', shown = excluded.shown, reason = excluded.reason, content = ''",
                     (binding, kind, key, shown, reason, now, now),
                 )
-            self._db.execute(
-                "DELETE FROM problem WHERE binding = ? AND bucket = 'set_aside'"
-                " AND (kind, key) NOT IN (SELECT kind, key FROM aside)",
-                (binding,),
+            over = (
+                "FROM problem WHERE binding = ? AND bucket = 'set_aside'"
+                " AND (kind, key) NOT IN (SELECT kind, key FROM aside)"
             )
+            if within is None:
+                self._db.execute(f"DELETE {over}", (binding,))
+            else:
+                found = self._rows(f"SELECT kind, key {over}", (binding,))
+                self._db.executemany(
+                    "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ?",
+                    [(binding, *one) for one in found if within(*one)],
+                )
             self._db.execute("UPDATE problem SET told = 1 WHERE binding = ?", (binding,))
 
     def drop_refusals(self, binding: int, keys: Iterable[tuple[str, bytes]]) -> None:

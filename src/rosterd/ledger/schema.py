@@ -9,7 +9,7 @@ value of another type is found by the check at the start.
 from __future__ import annotations
 
 APPLICATION_ID = 0x524F5354  # "ROST", at offset 68 of the file (sqlite.org/fileformat.html)
-VERSION = 3
+VERSION = 4
 
 # Version 1: people, groupings, seats and how they came there.
 DELIVERED = """
@@ -137,7 +137,43 @@ CREATE TABLE agenda (
 ) STRICT, WITHOUT ROWID;
 """
 
-TABLES = DELIVERED + ACCESS + AGENDA
+# Version 4: directories whose changes are followed.
+FOLLOWING = """
+-- What to go on from. cookie: the source's own; settings: a fingerprint of what it was read by; compared: when
+-- everything was last read. Without a row everything is read.
+CREATE TABLE followed (
+  binding INTEGER NOT NULL, source TEXT NOT NULL, cookie TEXT NOT NULL, settings TEXT NOT NULL, compared REAL NOT NULL,
+  PRIMARY KEY (binding, source)
+) STRICT, WITHOUT ROWID;
+
+-- Each entry as it was last read, so that a change of one is resolved to the keys it affects. kind: person, group;
+-- id: the directory's stable id; key: of the person or grouping; data: see rosterd.mirror.
+CREATE TABLE entry (
+  binding INTEGER NOT NULL, source TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, key BLOB NOT NULL,
+  data TEXT NOT NULL, PRIMARY KEY (binding, source, kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_key ON entry (binding, source, kind, key);
+
+-- How groups may name an entry.
+CREATE TABLE entry_ref (
+  binding INTEGER NOT NULL, source TEXT NOT NULL, ref TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
+  PRIMARY KEY (binding, source, ref, kind, id)
+) STRICT, WITHOUT ROWID;
+
+-- Raw membership by the entry that tells of it: a group of its members, a person of a primary group.
+CREATE TABLE entry_edge (
+  binding INTEGER NOT NULL, source TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, ref TEXT NOT NULL,
+  handle BLOB NOT NULL, PRIMARY KEY (binding, source, kind, id, ref, handle)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_edge_ref ON entry_edge (binding, source, ref);
+
+-- Whatever is in doubt is looked for before every followed change, and seldom there.
+CREATE INDEX person_doubt ON person (binding) WHERE state = 'doubt' OR state = 'tried';
+CREATE INDEX grouping_doubt ON grouping (binding) WHERE state = 'doubt' OR state = 'tried';
+CREATE INDEX seat_doubt ON seat (binding) WHERE state = 'doubt' OR state = 'tried';
+"""
+
+TABLES = DELIVERED + ACCESS + AGENDA + FOLLOWING
 
 # Each step leads from the version that is its index + 1 to the next.
-MIGRATIONS: tuple[str, ...] = (ACCESS, AGENDA)
+MIGRATIONS: tuple[str, ...] = (ACCESS, AGENDA, FOLLOWING)

@@ -14,8 +14,8 @@ from rosterd.core.people import fold, sort_key
 from rosterd.core.plan import GONE, GROUP, PERSON, SEAT, Change
 from rosterd.errors import LedgerError
 from rosterd.ledger import store
-from rosterd.ledger.access import Access
 from rosterd.ledger.looking import Looking
+from rosterd.ledger.mirror import Mirror, MirrorChange
 from rosterd.ledger.notes import TABLES
 from rosterd.ledger.reading import Binding
 from rosterd.ledger.search import Search
@@ -25,8 +25,9 @@ KEEP_BATCHES = 30 * 86_400.0  # seconds
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
-class SqliteLedger(Access, Looking, Search):
-    """The whole ledger: reading, the operator's notes (desk), local notes, access, looking, and a run's writing."""
+class SqliteLedger(Mirror, Looking, Search):
+    """The whole ledger: reading, the operator's notes (desk), local notes, access, followed directories, looking, and
+    a run's writing."""
 
     def prepare(self, now: float) -> None:
         """Before a run: proves the ledger can be written, and draws the conclusions of what happened to it."""
@@ -229,9 +230,12 @@ class SqliteLedger(Access, Looking, Search):
 
     def finish_run(
         self, run: int, binding: int, outcome: str, code: int, reason: str | None, document: Mapping[str, Any],
-        now: float, *, delivered: bool,
+        now: float, *, delivered: bool, followed: Sequence[MirrorChange] = (),
     ) -> None:  # fmt: skip
-        """`delivered`: a whole run, not a pilot, whose delivery ended 0 or 3: the first delivery is over."""
+        """`delivered`: a whole run, not a pilot, whose delivery ended 0 or 3: the first delivery is over.
+
+        `followed`: how far the directories are followed from then on; in this transaction, and no earlier.
+        """
         with self._writing():
             self._db.execute(
                 "UPDATE run SET ended = ?, outcome = ?, exit_code = ?, reason = ?, document = ? WHERE id = ?",
@@ -239,6 +243,8 @@ class SqliteLedger(Access, Looking, Search):
             )
             if delivered:
                 self._db.execute("UPDATE binding SET delivered = 1 WHERE id = ?", (binding,))
+            for change in followed:
+                self._followed(binding, change)
             self._thin_out(run, binding, now)
 
     def _thin_out(self, run: int, binding: int, now: float) -> None:

@@ -34,7 +34,10 @@ from rosterd.sources.values import (
     no_repetition,
 )
 
+FOLLOWED = ("openldap", "389ds", "active-directory")  # flavors whose changes can be followed
+
 __all__ = [
+    "FOLLOWED",
     "CsvGroupsSettings",
     "CsvSettings",
     "LdapGroupsSettings",
@@ -204,6 +207,12 @@ class LdapSettings(Table):
     """The most entries of one reading; more ends it."""
     max_bytes: Size = 8 * 1024**3
     """The most bytes of one reading; more ends it."""
+    follow: bool = False
+    """Follow the changes instead of reading everything each time. Needs rights: see docs/directories.md."""
+    follow_every: Annotated[PositiveDuration, Field(ge=0.1)] = 1.0
+    """How often the service asks what has changed."""
+    full_every: PositiveDuration = 86_400.0
+    """How often everything is read all the same."""
     reader: Literal["own", "ldap3"] = "own"
     """What reads pages: "own", or the library "ldap3", many times slower, should a server ever need it."""
     shared: bool = False
@@ -233,7 +242,19 @@ class LdapSettings(Table):
         if self.people.disabled.startswith("{{") and self.flavor != "custom":
             raise ValueError('has an expression in people.disabled, which needs flavor = "custom"')
         self._refuse_cleartext()
+        if self.follow:
+            self._can_be_followed()
         return self
+
+    def _can_be_followed(self) -> None:
+        if self.flavor not in FOLLOWED:
+            known = ", ".join(f'"{name}"' for name in FOLLOWED)
+            raise ValueError(f"has follow, which needs one of the flavors {known}")
+        if self.groups is not None and self.groups.member_of:
+            # nsRole and memberOf are worked out by the server: they change without a change of the entry
+            raise ValueError("has follow beside groups.member_of, of which no server tells changes: keep one")
+        if self.reader != "own":
+            raise ValueError('has follow beside reader = "ldap3", which cannot: keep one')
 
     def _one_way_to_bind(self) -> None:
         if self.bind != "simple" and (self.bind_dn or self.bind_password is not None):

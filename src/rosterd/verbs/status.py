@@ -43,7 +43,8 @@ def _lines(found: dict[str, dict[str, Any]], now: float) -> list[str]:
             else "never"
         )
         numbers = tuple(one[key] for key in ("people", "refused", "set_aside", "left"))
-        rows.append((name, one["state"], last, *numbers))
+        state = f"{one['state']}, following" if one["following"] else one["state"]
+        rows.append((name, state, last, *numbers))
     lines = list(words.table(rows, left=3, indent=""))
     out = [colours.dim(lines[0])]
     for line, (name, one) in zip(lines[1:], found.items(), strict=True):

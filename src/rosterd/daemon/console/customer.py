@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,13 +9,11 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rosterd import assemble
 from rosterd.core.plan import KINDS, PERSON
 from rosterd.daemon.console.overview import TITLES, group_of
 from rosterd.daemon.console.reports import offered
 from rosterd.daemon.console.room import LOOK, Room, Wrong, key_of, number_of, one_of, place_of
 from rosterd.document import NAMES
-from rosterd.errors import RosterdError
 from rosterd.explain import differences
 from rosterd.ledger.desk import HeldPlan, RunRow
 from rosterd.ledger.looking import Listed
@@ -62,7 +59,7 @@ def customer(room: Room, request: Request) -> Response:
             chart=_chart(runs), held=[_plan(ledger, plan, FEW) for plan in _held(room, ledger, binding.id)],
             reasons=ledger.reasons(binding.id), gone=gone, last=_last(ledger, binding.id, runs),
             sources=_sources(settings.sources, places, runs), places=[p for p in places if p[0].kind != "directory"],
-            sign_in=_sign_in(room, name), reports=offered(room, name), paused=binding.paused_at,
+            reports=offered(room, name), paused=binding.paused_at,
             schedule=settings.schedule, zone=settings.time_zone, problem=room.state.board.last().get(name),
         )  # fmt: skip
 
@@ -120,18 +117,6 @@ def _sources(
         (name, source.kind, *known[name][:3]) if name in known else (name, source.kind, whole, why, None)
         for name, source in names.items()
     ]
-
-
-def _sign_in(room: Room, name: str) -> tuple[str, str, float] | None:
-    """State, why somebody must sign in, and when it was last refreshed; None where no sign-in is needed."""
-    wanted = room.customer(name).autodesk
-    if wanted is None or not (wanted.applications or room.customer(name).printers) or wanted.service_account:
-        return None
-    try:
-        kept = assemble.open_vault(room.state.settings(), name, threading.Event()).look()
-    except RosterdError as error:
-        return "unknown", str(error), 0.0
-    return ("needed", kept.needed, kept.issued) if kept.needed else ("good", "", kept.issued)
 
 
 def runs(room: Room, request: Request) -> Response:

@@ -16,8 +16,7 @@ from typing import Any, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rosterd import __version__
-from rosterd.assemble import sign_in
+from rosterd import __version__, assemble
 from rosterd.daemon.api import State
 from rosterd.daemon.console.readers import Readers
 from rosterd.daemon.pages import calm, render
@@ -97,10 +96,9 @@ class Room:
             {"active": kept["people"], "doubt": kept["in_doubt"], "left": kept["left"],
              "refused": kept["refused"], "set_aside": kept["set_aside"]} if kept else None
         )  # fmt: skip
-        customer = self.customer(name)
         given = (lambda _ledger, _binding, _run: dict(counts)) if counts is not None else None
-        signed_in = sign_in(self.state.settings(), name)
-        return customer_status(ledger, customer.client, customer, self.clock(), given, signed_in)
+        customer, sign_in = self.customer(name), assemble.sign_in(self.state.settings(), name)
+        return customer_status(ledger, customer.client, customer, self.clock(), given, sign_in)
 
 
 Page: TypeAlias = Callable[[Room, Request], Response]

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from rosterd.errors import SourceError
 from rosterd.sources.ldap.belonging import Primaries
 from rosterd.sources.ldap.connect import Log, connect
+from rosterd.sources.ldap.dirsync import DirSyncFollower
 from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.faults import boundary
 from rosterd.sources.ldap.feeds import LdapFeed, group_batches, people_batches
+from rosterd.sources.ldap.follow import LdapFollower
 from rosterd.sources.ldap.line import Budget
 from rosterd.sources.ldap.probe import Probe, look
 from rosterd.sources.ldap.session import Session
@@ -66,6 +68,12 @@ class LdapSource:
         batches = group_batches(self._name, self._settings, groups, names, self._primaries)
         return LdapFeed(self._settings, self._group_attributes, self._reading, batches)
 
+    def follower(self) -> LdapFollower:
+        """Who follows the changes, over the same connection."""
+        attributes = (self._people_attributes, self._group_attributes)
+        kind = DirSyncFollower if self._settings.flavor == "active-directory" else LdapFollower
+        return kind(self._name, self._settings, attributes, self._reading, self._primaries)
+
     def probe(self) -> Probe:
         """Connects, binds, and looks at the server and its first people. Raises SourceError or Stopped."""
         with self._reading() as session:
@@ -81,7 +89,9 @@ class LdapSource:
     def _reading(self) -> Iterator[Session]:
         """The connection, with a fresh budget; dropped unless the pass ends well: answers are left in it."""
         if self._failed is not None:
-            raise SourceError(self._failed.what, where=self._failed.where, hint=self._failed.hint)
+            again = SourceError(self._failed.what, where=self._failed.where, hint=self._failed.hint)
+            again.refused = self._failed.refused
+            raise again
         try:
             with boundary(self._where):
                 yield self._connected(self._budget())

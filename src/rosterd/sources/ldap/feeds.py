@@ -21,6 +21,7 @@ from rosterd.sources.ldap.pages import Page, Tally, read_pages
 from rosterd.sources.ldap.results import printable
 from rosterd.sources.ldap.rows import Block, Rows
 from rosterd.sources.ldap.session import Session
+from rosterd.sources.ldap.some import read_some
 from rosterd.sources.settings import LdapGroupsSettings, LdapSettings
 
 # Gives the connection for one pass, drops it when the pass is not read to its end, and words every fault.
@@ -77,22 +78,34 @@ def _proof(session: Session, tally: Tally, warnings: Warnings) -> Proof:
 
 
 def people_batches(
-    source: str, settings: LdapSettings, attributes: Sequence[str], primaries: Primaries
-) -> Batches:
-    """How people are read; `primaries` is what the groups left, when there are any."""
+    source: str, settings: LdapSettings, attributes: Sequence[str], primaries: Primaries,
+    only: Sequence[str] | None = None,
+) -> Batches:  # fmt: skip
+    """How people are read; `primaries` is what the groups left, when there are any. `only`: DNs, instead of all."""
     place = settings.people
 
     def batches(session: Session, tally: Tally, warnings: Warnings) -> Iterator[Batch]:
         layout = people_layout(settings, attributes, warnings)
         rows = Rows(layout)
         batch = people_batch(source, settings, session, attributes, primaries, warnings)
-        base = place.base or settings.base
-        search = compile_search(base, place.scope, place.filter, layout.asked)
         whole = partial(complete, session, layout)
-        for page in read_pages(session, search, tally, base):
+        for page in _pages(
+            session, tally, place.base or settings.base, place.scope, place.filter, layout, only
+        ):
             yield batch(rows.block(page, whole))
 
     return batches
+
+
+def _pages(
+    session: Session, tally: Tally, base: str, scope: str, filter_text: str, layout: Layout,
+    only: Sequence[str] | None,
+) -> Iterator[Page]:  # fmt: skip
+    """The pages of a search, or what it finds of some entries alone."""
+    if only is not None:
+        yield from read_some(session, only, (base, scope, filter_text), layout.asked, tally)
+        return
+    yield from read_pages(session, compile_search(base, scope, filter_text, layout.asked), tally, base)
 
 
 def people_layout(settings: LdapSettings, attributes: Sequence[str], warnings: Warnings) -> Layout:
@@ -157,11 +170,11 @@ def _disabled(flavor: Flavor, states: Sequence[Sequence[Value]], count: int) -> 
 
 def group_batches(
     source: str, settings: LdapSettings, groups: LdapGroupsSettings, attributes: Sequence[str],
-    primaries: Primaries,
+    primaries: Primaries, only: Sequence[str] | None = None,
 ) -> Batches:  # fmt: skip
     """How groups are read: the operator's, then, when they nest, all others that may be inside them.
 
-    Fills `primaries` for the people, who are read next.
+    Fills `primaries` for the people, who are read next. `only`: DNs of groups, instead of all.
     """
     flavor = FLAVORS[settings.flavor]
     base = groups.base or settings.base
@@ -171,15 +184,13 @@ def group_batches(
         own = flavor.own if groups.primary else ""
         layout = Layout(attributes, (flavor.id, own, _MEMBER_URL, *groups.members), warnings)
         read: set[str] = set()  # normalised DNs, kept only to leave them out of the second search
-        search = compile_search(base, groups.scope, groups.filter, layout.asked)
-        for page in read_pages(session, search, tally, base):
+        for page in _pages(session, tally, base, groups.scope, groups.filter, layout, only):
             batch = _group_batch(source, flavor, groups, _entries(session, layout, page), primaries, warnings)
             if groups.nested:
                 read.update(batch.dns)
             yield batch
-        for wide in _bases(base, settings.base) if groups.nested else ():
-            search = compile_search(wide, "subtree", ALL_GROUPS, layout.asked)
-            for page in read_pages(session, search, tally, wide):
+        for wide in group_bases(base, settings.base) if groups.nested else ():
+            for page in _pages(session, tally, wide, "subtree", ALL_GROUPS, layout, only):
                 entries = _entries(session, layout, page)
                 fresh = [entry for entry in entries if normalise_dn(entry.dn) not in read]
                 tally.entries -= len(entries) - len(fresh)
@@ -208,7 +219,7 @@ def _group_batch(
     )
 
 
-def _bases(groups: str, source: str) -> list[str]:
+def group_bases(groups: str, source: str) -> list[str]:
     """Where nested groups may lie: under the groups' base and under the source's, each part once."""
     if within(normalise_dn(groups), normalise_dn(source)):
         return [source]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rosterd.errors import SourceError
+from rosterd.errors import Doubt, SourceError
 from rosterd.sources.ldap import ber
 from rosterd.sources.ldap.line import Line
 from rosterd.sources.ldap.results import printable
@@ -65,6 +65,10 @@ class Relayed(Session):
             for uri in answer["uri"]
         ]
         return Answer([(entry, 0, len(entry)) for entry in entries], references, _done(messages[-1]))
+
+    def message(self) -> bytes:
+        """Changes are followed by our own reader alone."""
+        raise Doubt("changes cannot be followed over a connection that the sign-in seals")
 
     def close(self) -> None:
         """Closes without a good-bye, which would have to be wrapped as well."""

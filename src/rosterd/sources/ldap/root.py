@@ -21,6 +21,7 @@ _ASKED = (
     "ipaDomainLevel",
     "ipaTopologyPluginVersion",
 )
+_CONTEXT = compile_search("", "base", "(objectClass=*)", ["defaultNamingContext"])
 _SEARCH = compile_search("", "base", "(objectClass=*)", _ASKED)
 
 
@@ -36,3 +37,12 @@ def root_dse(session: Session) -> dict[str, list[str]]:
         ]
         for name, values in raw
     }
+
+
+def naming_context(session: Session) -> str:
+    """The root of the domain that an Active Directory server is for, "" when it does not say."""
+    answer = session.collect(session.ask(_CONTEXT), 1)
+    if answer.done.code != SUCCESS or not answer.entries:
+        return ""
+    _, raw = parse(*answer.entries[0])
+    return next((value.decode("utf-8", "replace") for _, values in raw for value in values), "")

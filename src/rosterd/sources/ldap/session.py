@@ -96,6 +96,19 @@ class Session:
         assert found.done  # the walk has ended
         return Answer([(data, start, end) for start, end in found.places], found.references, found.done)
 
+    def message(self) -> bytes:
+        """The next whole message of whatever was asked, not looked into."""
+        buffer = self._buffer
+        while True:
+            at = self._at
+            size = self._announced(at) if at + 2 <= len(buffer) else 0
+            if size and at + size <= len(buffer):
+                self._at = at + size
+                return bytes(memoryview(buffer)[at : self._at])
+            del buffer[:at]
+            self._at = 0
+            buffer += self.line.recv(RECEIVE)
+
     def _walk(self, found: _Found) -> bool:
         """Goes through the messages that are there whole; true when the search's end is among them."""
         buffer, at, heads = self._buffer, self._at, found.heads
