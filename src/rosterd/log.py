@@ -49,7 +49,9 @@ class _Quiet:
 
     def msg(self, message: str) -> None:
         try:
-            number = sys.stderr.fileno()
+            number = (
+                -1 if sys.stderr.isatty() else sys.stderr.fileno()
+            )  # on a terminal, progress may be drawn
         except (OSError, ValueError, AttributeError):
             number = -1  # no file: somebody has put an object in its place, or there is none
         try:
@@ -68,7 +70,7 @@ class _Outlet:
     """Lines for a file that may be a pipe whose reader is stuck: what it does not take in time is lost, and counted."""
 
     def __init__(self) -> None:
-        self._lock, self._lost = threading.Lock(), 0
+        self._lock, self._lost, self._torn = threading.Lock(), 0, False
 
     def put(self, number: int, line: str) -> None:
         """Writes a line to a descriptor. Raises OSError when nobody can ever read it."""
@@ -79,11 +81,15 @@ class _Outlet:
             self._lost += not self._written(number, line)
 
     def _written(self, number: int, line: str) -> bool:
-        data = memoryview(f"{line}\n".encode("utf-8", "backslashreplace"))
+        start = "\n" if self._torn else ""
+        data = memoryview(f"{start}{line}\n".encode("utf-8", "backslashreplace"))
+        whole = len(data)
         while data:
             if not self._fits(number):
+                self._torn = self._torn if len(data) == whole else True
                 return False
             data = data[os.write(number, data[: select.PIPE_BUF]) :]
+        self._torn = False
         return True
 
     def _fits(self, number: int) -> bool:

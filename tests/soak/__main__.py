@@ -15,6 +15,7 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 from tests.cli.files import customer
 from tests.cli.kit import Office, switches
@@ -33,10 +34,6 @@ FAULTS = ({"kind": "status", "status": 503}, {"kind": "reset"}, {"kind": "delay"
 def rss(pid: int) -> int:
     """Resident memory in bytes (proc(5))."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * 4_096
-
-
-def mean(values: list[int]) -> float:
-    return sum(values) / len(values)
 
 
 class Soak:
@@ -142,8 +139,11 @@ def soak(seconds: float) -> int:
             print(f"life {life + 1}: memory {memory[0] / 2**20:.1f} -> {memory[-1] / 2**20:.1f} MiB,"
                   f" descriptors {files[0]} -> {files[-1]}, stopped in {took:.2f} s")  # fmt: skip
         tenth = max(1, len(memory) // 10)
-        grown = mean(memory[-tenth:]) - mean(memory[:tenth])
-        print(f"grown by {grown / 2**20:+.2f} MiB over {len(memory)} s")
+        grown = median(memory[-tenth:]) - median(memory[:tenth])
+        floor = min(memory[-tenth:]) - min(memory[:tenth])
+        print(
+            f"grown by {grown / 2**20:+.2f} MiB over {len(memory)} s, the least of a tenth by {floor / 2**20:+.2f}"
+        )
         problems += [f"memory grew by {grown / 2**20:.2f} MiB"] if grown > GROWTH else []
         leak = min(files[-tenth:]) - min(files[:tenth])
         problems += [f"{leak} descriptors leaked"] if leak > 2 else []

@@ -6,7 +6,6 @@ for and not handled, so that nothing is ever interrupted by one.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -18,7 +17,7 @@ from rosterd.daemon import agenda, watch
 from rosterd.daemon.api import State
 from rosterd.daemon.board import Board
 from rosterd.daemon.clock import Clock
-from rosterd.daemon.memory import settle
+from rosterd.daemon.memory import settle, tidy
 from rosterd.daemon.metrics import Metrics
 from rosterd.daemon.notifier import Notifier
 from rosterd.daemon.overview import Overview
@@ -155,7 +154,7 @@ class Service:
             self.systemd.alive()
             if self._untidy:  # once for all turns since; they themselves run nearly without: see cli.main
                 self._untidy = False
-                gc.collect()
+                tidy()
 
     def reload(self) -> None:
         """Takes new settings; keeps the old ones, and says so, when the new ones are wrong."""
