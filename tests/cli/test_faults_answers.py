@@ -195,7 +195,7 @@ def test_fault_30_the_token_server_redirects(office: Office) -> None:
 
 
 def test_fault_34_a_gzip_bomb(quick: Office) -> None:
-    quick.fault("gzip_bomb", mebibytes=64, path="users")
+    quick.fault("gzip_bomb", mebibytes=16, path="users")
     fails(quick, "compressed")
 
 

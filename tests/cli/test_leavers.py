@@ -57,13 +57,15 @@ def test_csv_for_the_portal(left: Office) -> None:
     assert list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")))) == rows
 
 
-def test_csv_holds_no_formulas(office: Office) -> None:
-    office.put([*people(*FIVE), ("mal", '=HYPERLINK("http://example.com")', "mal@example.com")])
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "  =1+1", "＝1+1", "﹢1", "\u3000@x", "−1"])
+def test_threat_c6_csv_holds_no_formulas(office: Office, name: str) -> None:
+    rows = [*people(*FIVE[:4]), ("evil", name, "evil@example.com")]
+    office.put(rows)
     office.run(code=0)
-    office.put(people(*FIVE))
+    office.put(rows[:4])
     office.run(code=0)
     result = office.do("leavers", "--format", "csv")
-    assert [row["name"][0] for row in csv.DictReader(io.StringIO(result.out))] == ["'"]
+    assert [row["name"].lstrip()[0] for row in csv.DictReader(io.StringIO(result.out))] == ["'"]
 
 
 def test_ticked_off(left: Office) -> None:

@@ -15,6 +15,7 @@ from rosterd.core.people import fold
 from rosterd.errors import SettingsError
 from rosterd.ledger.access import IN_DOUBT, Registration
 from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.reports.cells import cell
 from rosterd.verbs.common import Common, clients, desk, say, say_json, saying, written
 
 _HEAD = ("customer", "key", "code", "person", "issued", "state")
@@ -110,7 +111,7 @@ def _csv(rows: Sequence[tuple[str, Registration]], target: Any) -> None:
     writer = csv.writer(target)
     writer.writerow(_HEAD)
     for name, one in rows:
-        writer.writerow([words.harmless(cell) for cell in _cells(name, one)])
+        writer.writerow([cell(text) for text in _cells(name, one)])
 
 
 def _document(rows: Sequence[tuple[str, Registration]]) -> dict[str, Any]:

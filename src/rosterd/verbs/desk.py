@@ -18,6 +18,7 @@ from rosterd.ledger.desk import HeldPlan, Leaver
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.ledger.store import is_ledger
 from rosterd.once import Wish, run_once
+from rosterd.reports.cells import cell
 from rosterd.verbs.common import Common, begin, clients, desk, paint, say, say_json, saying, written
 from rosterd.verbs.run import report
 
@@ -169,7 +170,7 @@ def _csv(rows: Iterator[tuple[str, Leaver]], target: Any) -> None:
         domain, _, logon = (
             one.shown.rpartition(" / ")[2].partition("//") if one.kind != "group" else ("", "", "")
         )
-        cells = (
+        texts = (
             name,
             one.kind,
             domain,
@@ -180,7 +181,7 @@ def _csv(rows: Iterator[tuple[str, Leaver]], target: Any) -> None:
             _iso(one.since),
             one.successor,
         )
-        writer.writerow([words.harmless(str(cell)) for cell in cells])
+        writer.writerow([cell(str(text)) for text in texts])
 
 
 def _json_text(rows: Iterator[tuple[str, Leaver]]) -> str:

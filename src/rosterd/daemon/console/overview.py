@@ -25,18 +25,11 @@ SORTS = ("worst", "name", "last", "people")
 HEIGHT = 20  # pixels of the tallest bar
 
 
-class Bar(NamedTuple):
-    """One run of a trend, in pixels from the left and the top."""
-
-    x: int
-    y: int
-    height: int
-
-
 class Trend(NamedTuple):
-    """The last runs of a customer, for the eye and in words."""
+    """The last runs of a customer, as two paths of SVG (bars; stubs of runs that changed nobody), and in words."""
 
-    bars: Sequence[Bar]
+    bars: str
+    stubs: str
     text: str
 
 
@@ -143,7 +136,9 @@ def _trend(changes: Sequence[int]) -> Trend | None:
         return None
     most = sqrt(max(max(changes), 1))
     heights = [max(1, round(sqrt(number) / most * HEIGHT)) for number in changes]
-    bars = [Bar(place * 4, HEIGHT - height, height) for place, height in enumerate(heights)]
-    return Trend(
-        bars, f"People changed in the last {len(changes)} runs: {', '.join(f'{n:,}' for n in changes)}"
-    )
+    bars, stubs = "", ""
+    for place, height in enumerate(heights):
+        path = f"M{place * 4} {HEIGHT}v-{height}h3v{height}z"
+        bars, stubs = (bars + path, stubs) if height > 1 else (bars, stubs + path)
+    told = ", ".join(f"{number:,}" for number in changes)
+    return Trend(bars, stubs, f"People changed in the last {len(changes)} runs: {told}")
