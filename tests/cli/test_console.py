@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ import pytest
 from tests.cli.console_kit import TOKEN, Desk, console
 from tests.cli.files import customer, groups_file, limit, numbered, people
 from tests.cli.kit import Office, switches
+from tests.cli.service_kit import until
 
 from rosterd.core.people import sort_key
 from rosterd.daemon.schedule import RUN, Entry
@@ -19,6 +21,8 @@ from rosterd.daemon.turns import Turned
 from rosterd.daemon.web import _listener
 from rosterd.due import Rule, parse
 from rosterd.sandbox import serve
+
+MARK = re.compile('data-mark="([^"]*)"')
 
 
 def key(logon: str) -> str:
@@ -258,7 +262,35 @@ def test_what_runs_is_told_in_small_pieces(desk: Desk) -> None:
     )
     assert rows(desk.page("/?show=running")) == ["acme"]
     desk.board.ended(Turned(entry, 1.0, 2.0, 0))
-    assert '"running":{},"ended":"1970-01-01T00:00:03+00:00"' in desk.ask("/api/live").text
+    assert '"running":{},"mark":"3.000 0 ' in desk.ask("/api/live").text
+
+
+def test_a_page_knows_how_old_it_is(desk: Desk) -> None:
+    """What ends between the making of a page and its first look is seen by that look."""
+    entry = Entry(RUN, "acme", "ACME", Rule(parse("every 1h")))
+    for path, name in (("/", ""), ("/customers/acme", "?customer=acme")):
+        shown = MARK.search(desk.page(path).text)
+        assert shown and f'"mark":"{shown[1]}"' in desk.ask(f"/api/live{name}").text
+        desk.board.began(entry)
+        desk.board.ended(Turned(entry, 1.0, float(len(path)), 0))
+        assert f'"mark":"{shown[1]}"' not in desk.ask(f"/api/live{name}").text
+
+
+def test_a_page_is_old_when_somebody_stands_elsewhere(tmp_path: Path) -> None:
+    with serve(switches=switches()) as server:
+        office = Office(tmp_path, server)
+        office.write(acme=customer(), other=customer("other"))
+        office.put(people("ana"))
+        office.put(people("zoe"), "other.csv")
+        with console(office) as desk:
+            desk.known()
+            before = {
+                path: desk.ask(f"/api/live{path}").text for path in ("", "?customer=acme", "?customer=other")
+            }
+            office.run("--customer", "acme")
+            until(lambda: desk.ask("/api/live").text != before[""])
+            assert desk.ask("/api/live?customer=acme").text != before["?customer=acme"]
+            assert desk.ask("/api/live?customer=other").text == before["?customer=other"]
 
 
 def test_an_answer_is_not_kept_waiting_for_its_second_half() -> None:

@@ -141,7 +141,7 @@ DOCUMENT: dict[str, Any] = {
             },
             "Live": {
                 "type": "object",
-                "required": ["schema", "running", "ended"],
+                "required": ["schema", "running", "mark"],
                 "properties": {
                     "schema": {"const": "rosterd/live/1"},
                     "running": {
@@ -156,7 +156,7 @@ DOCUMENT: dict[str, Any] = {
                             },
                         },
                     },
-                    "ended": {**_MOMENT, "description": "When the last run of this process ended."},
+                    "mark": {"type": "string", "description": "Another one when the page would show something else."},
                 },
             },
             "Run": {

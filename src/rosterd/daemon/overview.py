@@ -30,6 +30,7 @@ class Overview:
     ) -> None:  # fmt: skip
         self._open, self._settings, self._names, self._log = ledger, settings, names, log
         self._found: dict[str, dict[str, Any]] = {}
+        self.serial = 0  # rises with every reckoning that found something else than the one before
         self._counts: dict[int, tuple[int, dict[str, int]]] = {}
         self._wake, self._stop = threading.Event(), threading.Event()
         self.readable = False
@@ -93,7 +94,8 @@ class Overview:
                 found[name] = customer_status(
                     ledger, customer.client, customer, now, self._counted, assemble.sign_in(settings, name)
                 )
-        self._found = found
+        changed, self._found = found != self._found, found
+        self.serial += changed  # last: whoever sees it sees the rest
 
     def _counted(self, ledger: SqliteLedger, binding: int, run: int) -> dict[str, int]:
         kept = self._counts.get(binding)

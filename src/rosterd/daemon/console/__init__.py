@@ -72,11 +72,7 @@ def live(room: Room) -> Callable[[Request], Any]:
             for one, going in board.going().items()
             if name in (None, one)
         }
-        ends = [
-            turned.started + turned.seconds for one, turned in board.last().items() if name in (None, one)
-        ]
-        ended = iso(max(ends)) if ends else None
-        return JSONResponse({"schema": "rosterd/live/1", "running": running, "ended": ended})
+        return JSONResponse({"schema": "rosterd/live/1", "running": running, "mark": room.mark(name)})
 
     return endpoint
 

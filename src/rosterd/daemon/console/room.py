@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from zlib import crc32
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -64,8 +65,19 @@ class Room:
             settings_problem=self.state.board.settings_problem,
             readable=self.state.overview.readable,
             path=request.url.path,
+            mark=getattr(request.state, "mark", ""),
             **values,
         )
+
+    def mark(self, name: str | None) -> str:
+        """Another text as soon as a page about this customer (None: about all) may show something else.
+
+        A turn has begun or ended, or it was reckoned anew where somebody stands.
+        """
+        board, statuses = self.state.board, self.state.overview.statuses()
+        ends = [turn.started + turn.seconds for one, turn in board.last().items() if name in (None, one)]
+        stands = self.state.overview.serial if name is None else crc32(repr(statuses.get(name)).encode())
+        return f"{max(ends, default=0):.3f} {name in board.going():d} {stands}"
 
     def served(self) -> list[str]:
         """The customers that are served, in the order of the settings."""
@@ -107,6 +119,7 @@ Page: TypeAlias = Callable[[Room, Request], Response]
 def answer(room: Room, page: Page, request: Request) -> Response:
     """A page's answer, or why there is none."""
     try:
+        request.state.mark = room.mark(request.path_params.get("name"))  # before anything of the page is read
         return page(room, request)
     except Wrong as wrong:
         title = "Not found" if wrong.status == 404 else "That did not work"

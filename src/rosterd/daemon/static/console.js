@@ -97,7 +97,6 @@ function draw() {
 
 // What runs
 
-let seen = null;
 let failures = 0;
 let timer = 0;
 
@@ -122,17 +121,17 @@ function showRunning(main, running) {
 /** The same page anew, unless somebody is amid a form. */
 async function renew(main) {
   const active = document.activeElement;
-  if (main.contains(active) && active.matches("input, select, textarea")) return false;
-  if (main.querySelector("details[open]")) return false;
+  if (main.contains(active) && active.matches("input, select, textarea")) return;
+  if (main.querySelector("details[open]")) return;
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (!answer.ok || answer.redirected) return location.reload();
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
   const id = main.contains(active) ? active.id : "";
   main.replaceChildren(...fresh.childNodes);
+  main.dataset.mark = fresh.dataset.mark;
   if (id) document.getElementById(id)?.focus();
   draw();
   tellTimes();
-  return true;
 }
 
 async function look(main) {
@@ -141,13 +140,11 @@ async function look(main) {
     const answer = await fetch(`/api/live${name ? `?customer=${encodeURIComponent(name)}` : ""}`);
     if (answer.status === 401) return location.reload();
     if (!answer.ok) throw new Error(answer.status);
-    const { running, ended } = await answer.json();
+    const { running, mark } = await answer.json();
     failures = 0;
     document.querySelector(".lost")?.remove();
     showRunning(main, running);
-    const now = `${ended} ${name in running}`;
-    if (seen !== null && now !== seen && !(await renew(main))) return;
-    seen = now;
+    if (mark !== main.dataset.mark) await renew(main); // the page's own is from before anything of it was read
   } catch {
     failures += 1;
     if (failures === 3) main.prepend(make("p", "The service does not answer just now; what is shown may be old.", { class: "note odd lost", role: "status" }));
