@@ -51,6 +51,7 @@ class Wish:
     only: Sequence[str] = ()
     access: bool = True  # access is read, and reported
     quiet: bool = False  # see Tools
+    patient: bool = False  # a pause that the target asked an earlier run for is kept
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.time
     progress: Callable[[str, str, int], None] = lambda _customer, _what, _count: None
@@ -156,8 +157,9 @@ def opened(
 
 def run_one(job: Job, ledger: SqliteLedger, doors: Doors, stop: Halt, wish: Wish, log: Any) -> Outcome:
     """One customer's run with what was opened for it; its outcome is told to whoever shows the run."""
+    pause = pause_left(ledger, wish.clock()) if wish.patient else 0.0
     tools = Tools(
-        ledger, lambda client: doors.orbix.target(client, stop, pause_left(ledger, wish.clock())), stop, wish.clock,
+        ledger, lambda client: doors.orbix.target(client, stop, pause), stop, wish.clock,
         lambda what, count: wish.progress(job.name, what, count), wish.dry, tuple(wish.only), wish.confirm, wish.show,
         doors.elsewhere, doors.reports, wish.access, wish.quiet,
     )  # fmt: skip

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import time
 from contextlib import closing
 
 import pytest
 from tests.cli.kit import Office
+from tests.cli.service_kit import service
 from tests.cli.test_customers import four
-from tests.cli.test_faults_orbix import mends
+from tests.cli.test_faults_orbix import fails, mends
 
 
 def lasted(office: Office) -> float:
@@ -48,21 +50,28 @@ def test_fault_28_retry_after_in_seconds(office: Office, status: int) -> None:
 def test_fault_28_over_the_cap_the_run_ends(office: Office, status: int) -> None:
     fault = office.fault("status", status=status, path="users", retry_after=600)
     begun = time.monotonic()
-    part = office.one(code=6)
-    assert "600 s" in part["reason"] and "retry_after_cap" in part["reason"]
-    assert part["people"]["unsent"] == 5 and time.monotonic() - begun < 5 and fault.hits == 1
-    comes_back(office)
+    fails(office, "600 s", "retry_after_cap")
+    assert time.monotonic() - begun < 5 and fault.hits == 1
 
 
-def comes_back(office: Office) -> None:
-    """The pause is kept: the next run, another process, asks nobody before its time; then all is delivered."""
-    office.calm()
+def test_fault_28_the_service_keeps_the_pause_in_its_next_process(office: Office) -> None:
+    office.set(console={"listen": ""}, customers={"acme": {"schedule": "every 1h"}})
+    fault = office.fault("status", status=429, path="users", times=1, retry_after=600)
+    with service(office) as running:
+        assert "600 s" in running.wait("run_ended", exit_code=6)["reason"]
+        running.stop()
     office.forget_requests()
-    part = office.one(code=6)
-    assert "come back in" in part["reason"] and part["people"]["unsent"] == 5
-    assert office.requests("") == [], "not even for a token"
-    later(office, 601)
-    mends(office)
+    with service(office) as running:
+        running.send(signal.SIGUSR1)
+        assert "come back in" in running.wait("run_ended", exit_code=6)["reason"]
+        assert office.requests("") == [], "not even for a token"
+        running.stop()
+    later(office, 598)
+    with service(office) as running:
+        running.send(signal.SIGUSR1)
+        running.wait("run_ended", exit_code=0)  # the rest is waited for
+        running.stop()
+    assert fault.hits == 1 and len(office.users()) == 5
 
 
 def later(office: Office, seconds: float) -> None:
@@ -74,26 +83,21 @@ def later(office: Office, seconds: float) -> None:
             ledger.execute("UPDATE meta SET value = ? WHERE name = ?", (moved, name))
 
 
-def test_fault_28_a_pause_that_is_kept_is_waited_for_when_it_is_short_by_now(office: Office) -> None:
-    fault = office.fault("status", status=429, path="users", times=1, retry_after=600)
-    office.one(code=6)
-    later(office, 598)
-    assert lasted(office) > 0.2 and fault.hits == 1
-
-
 def test_faults_28_and_70_a_clock_that_was_put_back_does_not_prolong_a_pause(office: Office) -> None:
+    office.set(console={"listen": ""}, customers={"acme": {"schedule": "every 1h"}})
     office.fault("status", status=429, path="users", times=1, retry_after=600)
     office.one(code=6)
     later(office, -365 * 86_400)
-    mends(office)
+    with service(office) as running:
+        running.send(signal.SIGUSR1)
+        running.wait("run_ended", exit_code=0)
+        running.stop()
 
 
 def test_fault_28_the_cap_is_a_setting(office: Office) -> None:
     office.set(orbix={"retry_after_cap": "1s"})
     office.fault("status", status=429, path="users", retry_after=2)
-    assert "2 s" in office.one(code=6)["reason"]
-    later(office, 3)
-    mends(office)
+    fails(office, "2 s")
 
 
 def test_fault_28_the_cap_concerns_every_customer(office: Office) -> None:
@@ -104,7 +108,6 @@ def test_fault_28_the_cap_concerns_every_customer(office: Office) -> None:
     office.run(code=6)
     assert fault.hits == 1
     office.calm()
-    later(office, 601)
     office.run(code=0)
 
 
@@ -129,4 +132,4 @@ def test_fault_28_the_token_server_is_over_the_cap(office: Office) -> None:
     office.fault("status", status=429, path="token", retry_after=600)
     part = office.one(code=6)
     assert "600 s" in part["reason"]
-    comes_back(office)
+    mends(office)

@@ -173,7 +173,9 @@ class Turns:
                 customer = now.settings.customers[entry.customer]
                 job = assemble.job(entry.customer, customer, now.settings, stop, self._log)
                 follows = entry.kind == FOLLOW
-                wish = Wish([entry.customer], quiet=follows, stop=self._stop, progress=self.progress)
+                wish = Wish(
+                    [entry.customer], quiet=follows, patient=True, stop=self._stop, progress=self.progress
+                )
                 with self._shared.ledger(now.settings, entry.client, started) as ledger:
                     wish.access = entry.kind == ACCESS or access_due(customer, ledger, started)
                     outcome = run_one(job, ledger, now.doors, stop, wish, self._log)
