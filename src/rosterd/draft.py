@@ -121,7 +121,7 @@ class ChangeLog:
         for place, lines in self._places:
             rows = self._spill.read(place)
             if lines:
-                yield [(created_of(line), False) for (line,) in rows]
+                yield [(change, False) for change in created_of([line for (line,) in rows])]
             else:
                 yield [(Change(*row[1:]), row[0]) for row in rows]
 

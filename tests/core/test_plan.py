@@ -146,7 +146,7 @@ def test_people_logged_as_lines_are_the_changes_they_stand_for() -> None:
     lines = ["\x1f".join(person) for person in people]
     short, long = ChangeLog(), ChangeLog()
     short.add_created(lines)
-    long.add([(created_of(line), False) for line in lines])
+    long.add([(change, False) for change in created_of(lines)])
     assert [row for rows in short for row in rows] == [row for rows in long for row in rows]
     assert (short.count, short.approved, short.digest()) == (long.count, long.approved, long.digest())
     first = next(iter(short))[0][0]

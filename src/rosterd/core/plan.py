@@ -61,12 +61,20 @@ class Change(NamedTuple):
         }
 
 
-def created_of(line: str) -> Change:
-    """The creation of a person whom nobody knew yet, from the line that describes them (see core.people)."""
-    key, domain, logon, name, email, source, identity, dn, _state = line.split(US)
-    after, provenance = (domain, logon, name, email), (source, identity, dn)
-    spelt = key.encode("utf-8", "surrogatepass")
-    return _new(Change, (CREATE, PERSON, spelt, f"{domain}//{logon}", None, after, provenance))
+def created_of(lines: Sequence[str]) -> list[Change]:
+    """The creations of people whom nobody knew yet, from the lines that describe them (see core.people).
+
+    What many have in common, domain and source, is held once: some thousands of people are in flight at a time.
+    """
+    found: list[Change] = []
+    known: dict[str, str] = {}
+    same = known.setdefault
+    for line in lines:
+        key, domain, logon, name, email, source, identity, dn, _state = line.split(US)
+        after, provenance = (same(domain, domain), logon, name, email), (same(source, source), identity, dn)
+        spelt = key.encode("utf-8", "surrogatepass")
+        found.append(_new(Change, (CREATE, PERSON, spelt, f"{domain}//{logon}", None, after, provenance)))
+    return found
 
 
 def _fields(kind: str, values: tuple[str, ...] | None) -> dict[str, str] | None:

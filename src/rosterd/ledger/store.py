@@ -61,7 +61,7 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY)
-    for pragma in ("synchronous=FULL", "cache_size=-4096", "temp_store=MEMORY"):
+    for pragma in ("synchronous=FULL", "cache_size=-2048", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
