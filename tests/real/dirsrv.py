@@ -213,7 +213,10 @@ def entries(company: Acme) -> Iterator[Entry]:
     yield BASE, {"objectClass": ["domain"], "dc": ["acme"], "aci": [READER_MAY_READ]}
     for name in ("People", "Groups", "Service"):
         yield f"ou={name},{BASE}", {"objectClass": ["organizationalUnit"], "ou": [name]}
-    yield READER, {"objectClass": ["person"], "cn": ["reader"], "sn": ["reader"], "userPassword": [PASSWORD]}
+    yield READER, {
+        "objectClass": ["person"], "cn": ["reader"], "sn": ["reader"], "userPassword": [PASSWORD],
+        "nsSizeLimit": ["-1"], "nsLookThroughLimit": ["-1"],  # else it reads 5,000 at most
+    }  # fmt: skip
     for human in company.humans.values():
         yield human_dn(human), _human(human)
     for unit in company.units.values():

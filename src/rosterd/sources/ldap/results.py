@@ -18,7 +18,8 @@ UNAVAILABLE = 52
 
 _LIMIT_HINT = (
     "the server's size limit for this account stops the read: have it raised for paged reads by the bind DN"
-    " (OpenLDAP: `limits … size.prtotal=unlimited`; 389 DS: nsSizeLimit), or set `page_size` below the limit"
+    " (OpenLDAP: `limits … size.prtotal=unlimited`; 389 DS: nsSizeLimit and nsLookThroughLimit),"
+    " or set `page_size` below the limit"
 )
 _BASE_HINT = "the base does not exist, or the account may not see it: check `base`"
 _RIGHTS_HINT = "give the account the right to read there"
