@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from rosterd.core.access import Account
+from rosterd.core.people import US
 from rosterd.ledger.access import Access
 
 SOME = 500  # values of one query
@@ -156,16 +157,8 @@ class Mirror(Access):
 
     def accounts_of(self, binding: int, keys: Iterable[bytes]) -> list[Account]:
         """Those of these accounts that are known, in key order."""
-        rows: list[Any] = []
-        wanted = sorted(keys)
-        for start in range(0, len(wanted), SOME):
-            some = wanted[start : start + SOME]
-            rows += self._rows(
-                "SELECT key, shown, name, emails, state, note, source FROM account"
-                f" WHERE binding = ? AND key IN ({_marks(some)}) ORDER BY key",
-                (binding, *some),
-            )
-        return [Account(*row) for row in rows]
+        columns = "key, shown, name, emails, state, note, source"
+        return [Account(*row) for row in self._known("account", columns, binding, keys)]
 
     def anybody_mirrored(self, binding: int, source: str, kind: str, but: Sequence[str]) -> bool:
         """Whether there is an entry of this kind besides these."""
@@ -191,26 +184,12 @@ class Mirror(Access):
 
     def lines_of(self, binding: int, keys: Iterable[bytes]) -> list[str]:
         """These people as lines (see core.people), in key order."""
-        rows: list[Any] = []
-        wanted = sorted(keys)
-        for start in range(0, len(wanted), SOME):
-            some = wanted[start : start + SOME]
-            rows += self._rows(
-                "SELECT CAST(key AS TEXT), domain, logon, name, email, source, id, dn, state FROM person"
-                f" WHERE binding = ? AND key IN ({_marks(some)}) ORDER BY key",
-                (binding, *some),
-            )
-        return ["\x1f".join(row) for row in rows]
+        columns = "CAST(key AS TEXT), domain, logon, name, email, source, id, dn, state"
+        return [US.join(row) for row in self._known("person", columns, binding, keys)]
 
     def seats_at(self, binding: int, keys: Iterable[bytes]) -> list[tuple[bytes, str, str]]:
         """Those of these seats that are known: key, source, state; in key order."""
-        rows: list[Any] = []
-        wanted = sorted(keys)
-        for start in range(0, len(wanted), SOME):
-            some = wanted[start : start + SOME]
-            sql = f"SELECT key, source, state FROM seat WHERE binding = ? AND key IN ({_marks(some)}) ORDER BY key"
-            rows += self._rows(sql, (binding, *some))
-        return rows
+        return self._known("seat", "key, source, state", binding, keys)
 
     def unsettled(self, binding: int, retry_before: float) -> str:
         """Why the ledger itself asks for everything to be compared; "" when it does not."""
@@ -243,17 +222,26 @@ class Mirror(Access):
         )
         return dict(zip(_COUNTED, self._rows(sql, (binding, since))[0], strict=True))
 
+    def _known(self, table: str, columns: str, binding: int, keys: Iterable[bytes]) -> list[Any]:
+        """The rows with these keys, in key order."""
+        sql = f"SELECT {columns} FROM {table} WHERE binding = ? AND key IN ({{}}) ORDER BY key"
+        return self._among(sql, (binding,), keys)
+
     def _some(
         self, what: str, binding: int, source: str, values: Iterable[Any], kind: str | None, column: str
     ) -> list[Any]:
+        more, first = ("", (binding, source)) if kind is None else (" AND kind = ?", (binding, source, kind))
+        return self._among(
+            f"SELECT {what} WHERE binding = ? AND source = ?{more} AND {column} IN ({{}})", first, values
+        )
+
+    def _among(self, sql: str, first: tuple[Any, ...], values: Iterable[Any]) -> list[Any]:
+        """The rows of a query about many values, which stand where {} is, some of them at a time, in their order."""
         rows: list[Any] = []
         wanted = sorted(set(values))
         for start in range(0, len(wanted), SOME):
             some = wanted[start : start + SOME]
-            more = " AND kind = ?" if kind is not None else ""
-            first = (binding, source) if kind is None else (binding, source, kind)
-            sql = f"SELECT {what} WHERE binding = ? AND source = ?{more} AND {column} IN ({_marks(some)})"
-            rows += self._rows(sql, (*first, *some))
+            rows += self._rows(sql.format(_marks(some)), (*first, *some))
         return rows
 
 
