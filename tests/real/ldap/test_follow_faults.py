@@ -418,6 +418,22 @@ def test_the_service_goes_on_when_its_directory_was_away(tmp_path: Path, directo
         running.stop()
 
 
+def test_a_run_that_fails_does_not_go_on_from_what_it_read(tmp_path: Path, directory: Slapd) -> None:
+    """The run after it would read everything anyhow; what is kept does not rely on that."""
+    with following(tmp_path, directory, guards=generous(), **NEVER) as site:
+        mail = f"{time.monotonic_ns()}@acme.example"
+        before = sql(site, "SELECT cookie FROM followed")
+        change(directory, replaced(p(14), "mail", mail))
+        site.fault("status", path="users", status=403)
+        site.run(code=6)
+        assert sql(site, "SELECT cookie FROM followed") == before
+        site.calm()
+        site.run(code=0)
+        assert site.users()["acme//p14"]["Email"] == mail
+        assert sql(site, "SELECT cookie FROM followed") != before
+        proven(site)
+
+
 def test_killed_between_the_push_and_its_acknowledgement(tmp_path: Path, directory: Slapd) -> None:
     with following(tmp_path, directory, guards=generous(), **NEVER) as site:
         mail = f"{time.monotonic_ns()}@acme.example"
