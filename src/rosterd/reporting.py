@@ -65,8 +65,8 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
     owners = Owners(known)
     said = {key: iso(first) for page in ledger.reported(binding, "finding") for key, _, _, first in page}
     verdicts: Counter[str] = Counter()
-    pages = _counted(grants(ledger.holders(binding), owners), verdicts)
-    found = find(pages, known.double, _context(ledger, about, now, said))
+    rows = Kept(lambda: grants(ledger.holders(binding), owners), Grant)
+    found = find(_counted(rows.pages(), verdicts), known.double, _context(ledger, about, now, said))
     counts = {"people": ledger.count_accounts(binding), "grants": verdicts.total(), "findings": len(found)}
     counts |= {verdict: verdicts[verdict] for verdict in VERDICTS}
     return AccessReport(
@@ -76,7 +76,7 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
         complete=all(state.state == "whole" for state in states),
         sources=states,
         people=Kept(lambda: _people(ledger, binding), PersonRow),
-        grants=Kept(lambda: grants(ledger.holders(binding), owners), Grant),
+        grants=rows,
         findings=found,
         leavers=[_leaver(one) for one in ledger.leavers(binding)],
         counts=counts,
@@ -103,8 +103,8 @@ def _states(ledger: Any, about: About) -> list[PlaceState]:
     return states
 
 
-def _counted(pages: Iterable[list[Grant]], verdicts: Counter[str]) -> Iterator[list[Grant]]:
-    for page in pages:
+def _counted(pages: Iterable[Iterable[Grant]], verdicts: Counter[str]) -> Iterator[list[Grant]]:
+    for page in map(list, pages):
         verdicts.update(map(_verdict, page))
         yield page
 

@@ -12,16 +12,18 @@ import os
 import tempfile
 import weakref
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain, repeat
 from operator import itemgetter
-from typing import IO, Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeAlias, TypeVar
 
 from rosterd.errors import LedgerError
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
+# How many rows, and their columns: what all have in common and None, or None and what each has.
+Columns: TypeAlias = tuple[int, list[tuple[Any, Sequence[Any] | None]]]
 
 SMALL_RUN, RUN = 8_192, 25_000  # rows sorted in memory at a time: runs grow with what has come, up to 14 MiB
 BLOCK = 256  # rows read back at a time from each run
@@ -30,6 +32,16 @@ _MARSHAL = 2  # without the table of shared references, which costs more than it
 
 
 _first = itemgetter(0)
+
+
+def by_columns(rows: Sequence[Row]) -> Columns:
+    """Most of a row's items are the same for a whole block: these are held, and written, once."""
+    return len(rows), [
+        (column[0], None)
+        if column[0] == column[-1] and column.count(column[0]) == len(column)
+        else (None, column)
+        for column in zip(*rows, strict=True)
+    ]
 
 
 class Spill(Generic[Row]):
@@ -43,12 +55,7 @@ class Spill(Generic[Row]):
         self._end = 0
 
     def write(self, rows: list[Row]) -> tuple[int, int]:
-        # By columns: most of a person's twelve items are the same for a whole block and are written once.
-        columns = [
-            (col[0], None) if col.count(col[0]) == len(col) else (None, col)
-            for col in zip(*rows, strict=True)
-        ]
-        data = marshal.dumps((len(rows), columns), _MARSHAL)
+        data = marshal.dumps(by_columns(rows), _MARSHAL)
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="rosterd-", buffering=0)  # noqa: SIM115 - closed in close()
@@ -66,12 +73,16 @@ class Spill(Generic[Row]):
         return place
 
     def read(self, place: tuple[int, int]) -> list[Row]:
-        assert self._file is not None
-        count, columns = marshal.loads(os.pread(self._file.fileno(), place[1], place[0]))  # noqa: S302 - our own file
+        count, columns = self.columns(place)
         rows: list[Any] = list(
             zip(*[repeat(same, count) if col is None else col for same, col in columns], strict=True)
         )
         return rows
+
+    def columns(self, place: tuple[int, int]) -> Columns:
+        assert self._file is not None
+        columns: Columns = marshal.loads(os.pread(self._file.fileno(), place[1], place[0]))  # noqa: S302 - our own file
+        return columns
 
     def close(self) -> None:
         if self._file is not None:
@@ -173,7 +184,7 @@ def _rounds(sources: list[Iterator[list[Row]]], by: Callable[[Row], Any] | None)
 
 
 class Pile(Generic[Row]):
-    """Rows put aside in the order in which they come, in flat memory."""
+    """Rows put aside in the order in which they come, in flat memory, some thousands to a page."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
@@ -188,10 +199,16 @@ class Pile(Generic[Row]):
             self._rows = []
 
     def pages(self) -> Iterator[list[Row]]:
-        """The rows some thousands at a time, any number of times."""
+        """The rows, any number of times."""
         yield from map(self._spill.read, self._places)
         if self._rows:
             yield self._rows
+
+    def columns(self) -> Iterator[Columns]:
+        """The pages by columns."""
+        yield from map(self._spill.columns, self._places)
+        if self._rows:
+            yield by_columns(self._rows)
 
     def close(self) -> None:
         self._spill.close()
@@ -199,10 +216,11 @@ class Pile(Generic[Row]):
 
 
 class Kept(Generic[Row]):
-    """Rows of texts that are costly to make: the first pass makes and keeps them, later ones take what is kept.
+    """Rows that are costly to make: the first pass makes and keeps them, later ones take what is kept.
 
-    `make` gives them in pages. A pass that is given up keeps nothing, nor does one that finds no room; the next one
-    makes the rows anew. What is kept goes with the last reference.
+    `make` gives them in pages of any size; they are handed on in pages of CHUNK rows, the last one aside. A pass that
+    is given up keeps nothing, nor does one that finds no room; the next one makes the rows anew. What is kept goes
+    with the last reference.
     """
 
     def __init__(self, make: Callable[[], Iterator[list[Row]]], kind: type[Row]) -> None:
@@ -210,7 +228,15 @@ class Kept(Generic[Row]):
         self._pile: Pile[Row] | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        return chain.from_iterable(self._first() if self._pile is None else self._again(self._pile))
+        return chain.from_iterable(self.pages())
+
+    def pages(self) -> Iterator[Iterable[Row]]:
+        """The rows, page by page."""
+        return self._first() if self._pile is None else self._again(self._pile)
+
+    def columns(self) -> Iterator[Columns]:
+        """The pages by columns, which costs half of making rows again of what was kept."""
+        return map(by_columns, self._first()) if self._pile is None else self._pile.columns()
 
     def _again(self, pile: Pile[Row]) -> Iterator[Iterable[Row]]:
         new = partial(tuple.__new__, self._kind)  # what was spilled are plain tuples
@@ -219,7 +245,7 @@ class Kept(Generic[Row]):
     def _first(self) -> Iterator[list[Row]]:
         pile: Pile[Row] | None = Pile()
         try:
-            for page in self._make():
+            for page in _even(self._make()):
                 pile = pile and _added(pile, page)
                 yield page
         except BaseException:
@@ -229,6 +255,18 @@ class Kept(Generic[Row]):
         if pile is not None:
             weakref.finalize(self, pile.close)
             self._pile = pile
+
+
+def _even(pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """The same rows in pages of CHUNK rows; the last one may have fewer."""
+    rows: list[Row] = []
+    for page in pages:
+        rows = rows + page if rows else page
+        while len(rows) >= CHUNK:
+            yield rows[:CHUNK]
+            rows = rows[CHUNK:]
+    if rows:
+        yield rows
 
 
 def _added(pile: Pile[Row], rows: list[Row]) -> Pile[Row] | None:

@@ -173,10 +173,10 @@ def test_beyond_the_limit_those_that_need_an_eye_come_first() -> None:
         PersonRow(str(n), "", (), "left" if n >= total - 2 else "active", "delivered") for n in range(total)
     )
     people = list(rows)
-    kept = list(html_data.within(people, total, html_data.plain_person))
+    kept = list(html_data.within(PersonRow, people, total, html_data.plain_people))
     assert len(kept) == html_data.LIMIT
     assert [row.key for row in kept[:3]] == [str(total - 2), str(total - 1), "0"]
-    assert list(html_data.within(people[:5], 5, html_data.plain_person)) == people[:5]
+    assert list(html_data.within(PersonRow, people[:5], 5, html_data.plain_people)) == people[:5]
 
 
 def test_many_groups_of_one_person_are_cut_and_counted() -> None:

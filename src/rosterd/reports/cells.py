@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from rosterd.reports.columns import Column, folded, mended
+from rosterd.reports.columns import Column, mended
 from rosterd.reports.shown import shown
 
 LONGEST = 16_000  # characters: Excel takes 32,767 of UTF-16, where one may be two
@@ -39,9 +39,9 @@ def harmless(texts: Sequence[str]) -> bool:
     return short and joined.isprintable() and not _BEGINNING.search(joined)
 
 
-def cells(columns: Iterable[Sequence[str]]) -> list[Column]:
+def cells(columns: Iterable[Column]) -> list[Column]:
     """Columns of texts as columns of cells."""
-    return [mended(folded(column), harmless, cell) for column in columns]
+    return [mended(column, harmless, cell) for column in columns]
 
 
 def several(texts: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rosterd.core.access import SEVERITIES, VERDICTS, AccessReport, Finding, PlaceState
+from rosterd.core.access import SEVERITIES, VERDICTS, AccessReport, Finding, Grant, PersonRow, PlaceState
 from rosterd.reports import html_data as data
 from rosterd.reports.html_assets import assets
 from rosterd.reports.shown import moment, moment_text, shown
@@ -111,8 +111,8 @@ def _age(hours: float) -> str:
 def _sets(report: AccessReport, findings: list[Finding], counts: dict[str, int]) -> dict[str, Iterator[str]]:
     """The JSON by name; `places` comes after `grants`, which it is collected from."""
     places = data.Places()
-    people = data.within(report.people, counts["people"], data.plain_person)
-    grants = data.within(report.grants, counts["grants"], data.plain_grant)
+    people = data.within(PersonRow, report.people, counts["people"], data.plain_people)
+    grants = data.within(Grant, report.grants, counts["grants"], data.plain_grants)
     totals = {
         "people": counts["people"],
         "grants": counts["grants"],

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from rosterd.core.access import KNOWN, Finding, Grant, LeaverRow, PersonRow, PlaceState
+from rosterd.reports.columns import Page, pages, picked, whole
 from rosterd.reports.shown import shown
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=tuple[Any, ...])
+Plain: TypeAlias = Callable[[Page], list[bool]]
 Json = list[object]
 
 LIMIT = 100_000  # rows of one table; with more, no mail server would carry the file
 MANY = 200  # groups, or e-mail addresses, of one person
+_VERDICT = Grant._fields.index("verdict")
 _PIECE = 500  # rows encoded at a time
 
 # In JSON these characters occur inside strings only, where an escape says the same. Without them no text can end
@@ -41,22 +45,26 @@ def array(rows: Iterable[Json]) -> Iterator[str]:
     yield "]"
 
 
-def within(rows: Iterable[Row], total: int, plain: Callable[[Row], bool]) -> Iterator[Row]:
+def within(kind: type[Row], rows: Iterable[Row], total: int, plain: Plain) -> Iterator[Row]:
     """The rows in their order, or, when there are more than LIMIT, those that need an eye first, then the plain."""
     if total <= LIMIT:
         return islice(rows, LIMIT)
-    urgent = (row for row in rows if not plain(row))
-    return islice(chain(urgent, (row for row in rows if plain(row))), LIMIT)
+    urgent = (row for page in pages(rows) for row in picked(page, [not one for one in plain(page)]))
+    others = (row for page in pages(rows) for row in picked(page, plain(page)))
+    return map(partial(tuple.__new__, kind), islice(chain(urgent, others), LIMIT))
 
 
-def plain_person(person: PersonRow) -> bool:
+def plain_people(page: Page) -> list[bool]:
     """Is there nothing to say about them?"""
-    return person.directory == "active" and person.orbix == "delivered" and not person.note
+    count, (_, _, _, directory, orbix, _, note) = page
+    said = zip(whole(directory, count), whole(orbix, count), whole(note, count), strict=True)
+    return [one == ("active", "delivered", "") for one in said]
 
 
-def plain_grant(grant: Grant) -> bool:
+def plain_grants(page: Page) -> list[bool]:
     """Is it access of somebody known?"""
-    return grant.verdict == KNOWN
+    count, columns = page
+    return [verdict == KNOWN for verdict in whole(columns[_VERDICT], count)]
 
 
 def person(row: PersonRow) -> Json:

@@ -22,7 +22,7 @@ from rosterd.core.access import (
     ReportChange,
     TrendPoint,
 )
-from rosterd.reports.columns import Column, folded, joined, mended, pieces
+from rosterd.reports.columns import Column, columns, joined, mended, pages, pieces
 
 SCHEMA = "rosterd/report/1"
 GRANT = (
@@ -65,18 +65,14 @@ def digest(report: AccessReport) -> str:
     told = hashlib.blake2b(digest_size=16)
     for part in _said(report):
         # One list after the other, its rows by columns as JSON arrays: no two contents give the same bytes.
-        for piece in pieces(part):
-            columns = [column[:1] if _same(column) else column for column in zip(*piece, strict=True)]
-            told.update(json.dumps([len(piece), columns], separators=(",", ":")).encode())
+        for count, found in columns(part):
+            table = [[same] if column is None else column for same, column in found]
+            told.update(json.dumps([count, table], separators=(",", ":"), check_circular=False).encode())
         told.update(b"\n")
     return told.hexdigest()
 
 
-def _same(column: Sequence[Any]) -> bool:
-    return column[0] == column[-1] and column.count(column[0]) == len(column)
-
-
-def _said(report: AccessReport) -> Iterator[Iterable[Sequence[Any]]]:
+def _said(report: AccessReport) -> Iterator[Iterable[tuple[Any, ...]]]:
     yield [(SCHEMA, report.customer, report.client, report.complete)]
     yield (place._replace(time="") if place.state == "whole" else place for place in report.sources)
     yield report.people
@@ -132,12 +128,12 @@ def _line_break(row: dict[str, Any]) -> tuple[str, str]:
 
 def _of_grants(rows: Iterable[Grant]) -> Iterator[str]:
     """What `_of` makes of `_grant`, by columns: grants may be a million."""
-    for piece in pieces(rows):
-        found = dict(zip(Grant._fields, zip(*piece, strict=True), strict=True))
+    for count, found in pages(rows):
+        named = dict(zip(Grant._fields, found, strict=True))
         parts: list[Column] = []
         for name in GRANT:
-            parts += [f',"{name}":' if parts else f'{{"{name}":', *_encoded(folded(found[name]), name)]
-        yield ",\n".join(joined([*parts, "}"], len(piece)))
+            parts += [f',"{name}":' if parts else f'{{"{name}":', *_encoded(named[name], name)]
+        yield ",\n".join(joined([*parts, "}"], count))
 
 
 def _encoded(column: Column, name: str) -> list[Column]:

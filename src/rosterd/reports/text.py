@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import IO, TypeAlias, TypeVar
 
 from rosterd.core.access import KNOWN, SEVERITIES, VERDICTS, AccessReport, Finding, Grant
+from rosterd.reports.columns import pages, picked, whole
 from rosterd.reports.layout import clean, table, width_of, wrapped
 from rosterd.reports.shown import moment_text
 from rosterd.words import Paint
@@ -20,6 +22,7 @@ WIDTH, NARROWEST = 100, 40  # columns
 LISTED = 200  # rows of one list
 _LONGEST = 400  # characters of one value
 _PLAIN = Paint(False)
+_VERDICT = Grant._fields.index("verdict")
 
 Row = TypeVar("Row")
 Colour: TypeAlias = Callable[[str], str]
@@ -125,14 +128,14 @@ def _leavers(report: AccessReport, width: int, paint: Paint) -> Iterator[str]:
 
 def _counted(grants: Iterable[Grant]) -> _Access:
     found = _Access()
-    for grant in grants:
-        place = grant.kind, grant.place, grant.place_id
-        counts = found.places.get(place)
-        if counts is None:
-            counts = found.places[place] = Counter()
-        counts[grant.verdict] += 1
-        if grant.verdict != KNOWN and len(found.odd) < LISTED:
-            found.odd.append(grant)
+    for page in pages(grants):
+        kind, place, place_id, *_ = columns = [whole(column, page[0]) for column in page[1]]
+        verdicts = list(columns[_VERDICT])
+        for (*where, verdict), count in Counter(zip(kind, place, place_id, verdicts, strict=True)).items():
+            found.places.setdefault((*where,), Counter())[verdict] += count
+        if len(found.odd) < LISTED:
+            odd = picked(page, [verdict != KNOWN for verdict in verdicts])
+            found.odd += map(Grant._make, islice(odd, LISTED - len(found.odd)))
     return found
 
 

@@ -10,18 +10,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
-from itertools import islice
-from typing import IO, Any
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from rosterd.core.access import AccessReport
 from rosterd.errors import ReportError
 from rosterd.reports.cells import cells
-from rosterd.reports.columns import Column, joined, pieces
+from rosterd.reports.columns import Column, Page, cut, joined
 from rosterd.reports.shown import moment
 from rosterd.reports.xlsx_book import LONGEST_SHEET, shell
 from rosterd.reports.xlsx_tables import Table, tables
 
+_TOGETHER = 512  # rows: their XML stays in a processor's cache until it is packed
 _LEVEL = 1  # of compression: three times as quick as the usual 6, a seventh larger
 _DIMENSION = re.compile(rb'<dimension ref="[^"]*"/>')  # of the header alone; nobody needs one
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -39,30 +39,31 @@ def write(report: AccessReport, out: IO[bytes], longest: int = LONGEST_SHEET) ->
     todo = tables(report)
     packed = BytesIO()
     bulk = shell(report, todo, made, longest, packed)
+    waiting = {table.name: cut(cut(table.pages, _TOGETHER), longest) for table in todo}
     with ZipFile(packed) as book, ZipFile(out, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as into:
         for name in book.namelist():
             with into.open(name, "w") as part:  # with the level; an entry of our own would not have it
                 if name in bulk:
-                    _fill(book.read(name), islice(bulk[name].rows, longest), bulk[name], part)
+                    _fill(book.read(name), bulk[name], waiting[bulk[name].name], longest, part)
                 else:
                     part.write(book.read(name))
-    for table in todo:
-        if next(table.rows, None) is not None:
-            raise ReportError(f"there are more {table.name.lower()} than were counted", hint="write it again")
+    for name, more in waiting.items():
+        if any(more):
+            raise ReportError(f"there are more {name.lower()} than were counted", hint="write it again")
 
 
-def _fill(sheet: bytes, rows: Iterable[Any], table: Table, part: IO[bytes]) -> None:
-    """Writes a sheet of the shell with rows below its header."""
+def _fill(sheet: bytes, table: Table, rows: Iterator[Page], longest: int, part: IO[bytes]) -> None:
+    """Writes a sheet of the shell with as many rows below its header as it takes."""
     head, tail = _DIMENSION.sub(b"", sheet).split(_ROWS_GO_HERE)
     part.write(head)
-    number = 2
-    for piece in pieces(rows):
-        part.write("".join(_lines(table.form(piece), number, len(piece))).encode())
-        number += len(piece)
+    done = 0
+    while done < longest and (page := next(rows, None)):
+        part.write("".join(_lines(table.form(page), done + 2, page[0])).encode())
+        done += page[0]
     part.write(_ROWS_GO_HERE + tail)
 
 
-def _lines(columns: Iterable[Sequence[str]], first: int, count: int) -> Iterator[str]:
+def _lines(columns: Iterable[Column], first: int, count: int) -> Iterator[str]:
     """Rows as <row> elements; every value is text, and never anything else. Empty cells are left out."""
     numbers = list(map(str, range(first, first + count)))
     parts: list[Column] = ['<row r="', numbers, '">']
@@ -76,8 +77,10 @@ def _cells(letter: str, numbers: list[str], column: Column) -> list[Column]:
     if isinstance(column, str):
         return [f'<c r="{letter}', numbers, _inside(column)] if column else []
     if not all(column):  # what stands between the number and the next cell cannot be left out by itself
-        known = {text: _inside(text) for text in set(column)}
         pairs = zip(numbers, column, strict=True)
+        if _plain(column):
+            return [[f'<c r="{letter}{number}{_START}{text}{_END}' if text else "" for number, text in pairs]]
+        known = {text: _inside(text) for text in set(column)}
         return [[f'<c r="{letter}{number}{known[text]}' if text else "" for number, text in pairs]]
     if _plain(column):
         return [f'<c r="{letter}', numbers, _START, column, _END]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
 
-from rosterd.core.access import AccessReport, Finding, Grant
+from rosterd.core.access import AccessReport
+from rosterd.reports.columns import Column as Text
+from rosterd.reports.columns import Page, pages
 from rosterd.reports.csv import of_people
 
 BAD, ODD, DULL = "bad", "odd", "dull"  # colours by what they mean
@@ -33,8 +35,8 @@ class Table:
     name: str
     columns: Sequence[Column]
     count: int
-    rows: Iterator[Any]
-    form: Callable[[Sequence[Any]], list[Sequence[str]]]  # some rows as columns
+    pages: Iterator[Page]
+    form: Callable[[Page], list[Text]]  # the columns in the order of the sheet's
 
 
 def tables(report: AccessReport) -> list[Table]:
@@ -42,10 +44,10 @@ def tables(report: AccessReport) -> list[Table]:
     people = _count(report, "people", report.people)
     grants = _count(report, "grants", report.grants)
     return [
-        Table("People", _PEOPLE, people, iter(report.people), of_people),
-        Table("Grants", _GRANTS, grants, iter(report.grants), _of_grants),
-        Table("Findings", _FINDINGS, len(report.findings), iter(report.findings), _of_findings),
-        Table("Leavers", _LEAVERS, len(report.leavers), iter(report.leavers), _by_columns),
+        Table("People", _PEOPLE, people, pages(report.people), of_people),
+        Table("Grants", _GRANTS, grants, pages(report.grants), _of_grants),
+        Table("Findings", _FINDINGS, len(report.findings), pages(report.findings), _of_findings),
+        Table("Leavers", _LEAVERS, len(report.leavers), pages(report.leavers), itemgetter(1)),
     ]
 
 
@@ -54,18 +56,14 @@ def _count(report: AccessReport, what: str, rows: Iterable[object]) -> int:
     return sum(1 for _ in rows) if known is None else known
 
 
-def _of_grants(rows: Sequence[Grant]) -> list[Sequence[str]]:
-    kind, place, place_id, subject, name, email, level, via, since, key, verdict, *more = _by_columns(rows)
+def _of_grants(page: Page) -> list[Text]:
+    kind, place, place_id, subject, name, email, level, via, since, key, verdict, *more = page[1]
     return [kind, place, name, email, level, verdict, key, *more, via, since, subject, place_id]
 
 
-def _of_findings(rows: Sequence[Finding]) -> list[Sequence[str]]:
-    identity, severity, kind, sentence, next_step, first_seen, key, place = _by_columns(rows)
+def _of_findings(page: Page) -> list[Text]:
+    identity, severity, kind, sentence, next_step, first_seen, key, place = page[1]
     return [severity, sentence, next_step, key, place, first_seen, kind, identity]
-
-
-def _by_columns(rows: Sequence[Any]) -> list[Sequence[str]]:
-    return list(zip(*rows, strict=True))
 
 
 _PEOPLE = (
