@@ -44,9 +44,16 @@ def begin(common: Common, *, usual: int = 0, warn: bool = True) -> tuple[Loaded,
 def desk(common: Common) -> Iterator[tuple[Settings, SqliteLedger]]:
     """Settings and ledger, without the run lock."""
     loaded, _ = begin(common, warn=False)
-    ledger, _ = assemble.open_ledger(loaded.settings, locked=False)
-    try:
+    with opened(loaded.settings) as ledger:
         yield loaded.settings, ledger
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[SqliteLedger]:
+    """The ledger, without the run lock."""
+    ledger, _ = assemble.open_ledger(settings, locked=False)
+    try:
+        yield ledger
     finally:
         ledger.close()
 
