@@ -24,11 +24,15 @@ CUSTOMER = Shape(models={"": CustomerSettings})
 
 @dataclass
 class Gathered:
-    """What was read, where each value came from, and what was wrong so far."""
+    """What was read, where each value came from, and what was wrong so far.
+
+    apart: of customers with a file of their own, what is wrong with it; the lists are empty where all is well.
+    """
 
     tree: dict[str, Any]
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    apart: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     changed: float = 0.0  # when the newest of the files was changed
 
@@ -146,11 +150,12 @@ def _customer(result: Gathered, customers: dict[str, Any], path: Path, label: st
             raise ValueError(f"{label}: is not a file")
         tree = read(path, label)
     except OSError as error:
-        result.problems.append(f"{label}: cannot be read: {error.strerror}")
+        result.apart[name] = [f"{label}: cannot be read: {error.strerror}"]
         return
     except ValueError as error:
-        result.problems.append(str(error))
+        result.apart[name] = [str(error)]
         return
+    result.apart[name] = []
     result.note(path)
     customers[name] = anchored(CUSTOMER, tree, path.absolute().parent)
     for leaf, _ in leaves({"customers": {name: customers[name]}}):

@@ -31,10 +31,15 @@ class Common(Protocol):
     def quiet(self) -> bool: ...
 
 
-def begin(common: Common, *, usual: int = 0, warn: bool = True) -> tuple[Loaded, Any]:
-    """Settings and log. `usual`: the verbosity without -v or -q; `warn`: of odd settings. Raises SettingsError."""
+def begin(common: Common, *, usual: int = 0, warn: bool = True, apart: bool = False) -> tuple[Loaded, Any]:
+    """Settings and log. `usual`: the verbosity without -v or -q; `warn`: of odd settings; `apart`: see settings.load.
+
+    Raises SettingsError.
+    """
     logger = log.configure(common.log_format, -1 if common.quiet else max(usual, common.verbosity))
-    loaded = load(common.config, os.environ)
+    loaded = load(common.config, os.environ, apart=apart)
+    for name, error in loaded.apart.items():
+        logger.error("settings", customer=name, problem=str(error), next=error.hint)
     for warning in loaded.warnings if warn else ():
         logger.warning("settings", warning=warning)
     return loaded, logger

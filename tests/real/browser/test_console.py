@@ -61,7 +61,9 @@ def test_pictures(come: Callable[..., Visit], desk: Desk, tmp_path: Path, scheme
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name} is wider than the screen"
         if width < 600:
-            over = "es => es.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 200))"
+            over = (
+                "es => es.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 200))"
+            )
             assert page.locator(".scroll").evaluate_all(over) == [], f"{name} is scrolled sideways"
         page.screenshot(
             path=folder / f"console-{name}-{scheme}-{width}.png", full_page=True, animations="disabled"
