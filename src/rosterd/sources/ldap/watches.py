@@ -25,7 +25,7 @@ GROUPS: Final = "groups"
 CONTAINERS: Final = "containers"
 DOMAIN: Final = "domain"  # all of it, whatever it is: how Active Directory tells changes
 
-FORM = 1  # of a cookie; another one is not understood
+FORM = 2  # of a cookie and of the names kept with it; another one is not understood
 
 # What usually holds other entries. Others are only seen by the full compare.
 ALL_CONTAINERS = (
