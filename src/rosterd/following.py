@@ -210,17 +210,7 @@ def _change(plan: SourcePlan, state: Followed, rows: Rows, part: Part | None = N
 
 def _kinds(job: Job, tools: Tools) -> str:
     """Why this kind of run always reads everything; "" when it does not."""
-    if tools.only:
-        return "only some people are to be delivered"
-    if len(job.sources) > 1:
-        return "there are several sources"
-    if job.synchronize:
-        return "leavers are synchronized, for which everybody must be known"
-    if job.printers:
-        return "people are registered with printers, for which everybody must be known"
-    if job.aside_shared:
-        return "people who share an address are set aside, for which everybody must be known"
-    return ""
+    return "only some people are to be delivered" if tools.only else job.everybody
 
 
 def _doubted(state: Followed | None, settings: str, full_every: float, now: float) -> str:

@@ -392,7 +392,10 @@ def test_domain_controllers_are_found_by_all_their_names(name: str, host: str) -
         with found_by_name(records, name) as opened_source:
             assert [batch.rows for batch in opened_source.people()] == [[["a"]]]
     foreign = {(name.lower(), "SRV"): ["0 0 389 dc1.notacme.example."]}
-    with found_by_name(foreign, name) as opened_source, pytest.raises(SourceError, match="not in that domain"):
+    with (
+        found_by_name(foreign, name) as opened_source,
+        pytest.raises(SourceError, match="not in that domain"),
+    ):
         list(opened_source.people())
 
 

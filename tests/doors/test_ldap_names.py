@@ -96,7 +96,9 @@ def test_two_ways_of_writing_a_name_are_equal(parts: list[tuple[str, str, int, i
 def letter_by_letter(text: str) -> str:
     """As the names of entries are compared: no letter becomes several."""
     some = [[fold(letter), letter.lower(), letter] for letter in unicodedata.normalize("NFC", text)]
-    return unicodedata.normalize("NFC", "".join(next(form for form in forms if len(form) == 1) for forms in some))
+    return unicodedata.normalize(
+        "NFC", "".join(next(form for form in forms if len(form) == 1) for forms in some)
+    )
 
 
 @given(st.lists(values, min_size=1, max_size=4), st.lists(values, min_size=1, max_size=4))

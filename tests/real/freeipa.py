@@ -63,7 +63,8 @@ def unique(dn: str) -> str:
 def show_plug_ins(server: Dirsrv) -> None:
     """What the root entry of a server says when FreeIPA's plug-ins are in it."""
     server.modify(
-        "dn:\nchangetype: modify\nadd: objectClass\nobjectClass: extensibleObject\n-\nadd: ipaDomainLevel\nipaDomainLevel: 1\n-\n"
+        "dn:\nchangetype: modify\nadd: objectClass\nobjectClass: extensibleObject\n-\n"
+        "add: ipaDomainLevel\nipaDomainLevel: 1\n-\n"
         "add: ipaTopologyPluginVersion\nipaTopologyPluginVersion: 1.0\n"
     )
 

@@ -50,6 +50,7 @@ def job(name: str, customer: CustomerSettings, settings: Settings, stop: threadi
             (printer, wanted.group)
             for printer, wanted in (customer.printers.registrations if customer.printers else {}).items()
         ),
+        everybody=customer.everybody,
         managers=managers(customer),
     )
 

@@ -26,6 +26,7 @@ from rosterd.sources.ldap.some import NO_SUCH_OBJECT
 from rosterd.sources.ldap.watches import (
     CONTAINERS,
     GROUPS,
+    NOBODY,
     PEOPLE,
     Cookie,
     Watch,
@@ -74,6 +75,12 @@ class LdapFollower:
     def nested(self) -> bool:
         """Whether members of a group's groups count as its members."""
         return self._settings.groups is not None and self._settings.groups.nested
+
+    def try_out(self) -> None:
+        """Returns when the server would tell what has changed; else Doubt says why it would not."""
+        with self._reading() as session:
+            for watch in watches(self._settings):
+                self._ask(session, watch._replace(filter=NOBODY), None)
 
     def start(self) -> None:
         """Before a full read: asks where the directory stands."""

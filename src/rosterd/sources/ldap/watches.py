@@ -33,6 +33,8 @@ ALL_CONTAINERS = (
     "(objectClass=locality)(objectClass=country)(objectClass=container)(objectClass=nsContainer))"
 )
 
+NOBODY = "(objectClass=nobody-has-this-class)"  # to ask a question that costs the server nothing
+
 
 class Watch(NamedTuple):
     """One search that is watched, and the server's cookie for it."""

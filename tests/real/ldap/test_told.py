@@ -1,0 +1,81 @@
+"""What an operator is told of a source whose changes are to be followed, before and after the first run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.real.ldap.follow_kit import SESSION_LOG, rules
+from tests.real.ldap.runs_kit import SMALL_RULES, Site, hq, opened, small
+from tests.real.slapd import Slapd, load, running
+
+HR = {
+    "kind": "csv",
+    "path": "acme.csv",
+    "settle": "0s",
+    "people": {"logon": "{{ logon }}", "domain": "OTHER", "name": "{{ name }}"},
+}
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["tells changes", "tells nothing"])
+def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
+    folder = tmp_path_factory.mktemp("slapd")
+    telling = bool(request.param)
+    load(folder / "server", small(), rules(SESSION_LOG) if telling else SMALL_RULES, modules=["syncprov"])
+    with running(folder / "server", log="none") as server:
+        yield server
+
+
+@pytest.fixture
+def tells(request: pytest.FixtureRequest) -> bool:
+    return "tells changes" in request.node.callspec.id
+
+
+@pytest.fixture
+def site(directory: Slapd, tmp_path: Path) -> Iterator[Site]:
+    with opened(tmp_path, directory, sources={"hq": hq(directory.url, follow=True)}) as made:
+        made.set(orbix={"membership": "additive"})
+        yield made
+
+
+def detail(site: Site) -> str:
+    """What `check` says of the directory."""
+    findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    told: str = findings["acme: source hq"]["detail"]
+    return told
+
+
+CANNOT = "everything is read each time, for changes cannot be followed: the server does not tell what has changed: "
+
+
+def test_whether_changes_can_be_followed(site: Site, tells: bool) -> None:
+    assert ("changes are followed" if tells else f"{CANNOT}unavailableCriticalExtension (12)") in detail(site)
+    site.run()
+    assert ("in step, following" in site.do("status").out) == tells
+    with site.reading(follow=False):
+        assert "follow" not in detail(site)
+
+
+@pytest.mark.parametrize(
+    ("acme", "why"),
+    [
+        ({"leavers": "synchronize"}, "leavers are synchronized, for which everybody must be known"),
+        ({"sources": {"hr": HR}}, "there are several sources"),
+        (
+            {"sources": {"hq": {"people": {"shared_email": "set_aside"}}}},
+            "people who share an address are set aside, for which everybody must be known",
+        ),
+    ],
+    ids=["synchronize", "several sources", "shared addresses"],
+)
+def test_why_everything_is_read_all_the_same(
+    site: Site, tells: bool, acme: dict[str, object], why: str
+) -> None:
+    site.set(customers={"acme": acme})
+    site.put([("zoe", "Zoe", "zoe@acme.example")])
+    assert (f"everything is read when something changes, for {why}" if tells else CANNOT) in detail(site)
+    site.do("run", "--once", "--yes")
+    out = site.do("status").out
+    assert f"everything is read each time: {why}" in out and "following" not in out
+    assert site.do("status", "--json").document["customers"]["acme"]["read_whole"] == why
