@@ -595,6 +595,33 @@ def test_a_server_that_hangs_up_at_the_bind_is_passed_over() -> None:
         assert read(source(gone, urls=[gone.url, there.url]))[1].detail.startswith(there.url)
 
 
+def test_a_server_that_drips_its_answer_to_the_bind_is_passed_over() -> None:
+    def drip(peer: Peer, request: Request) -> bool:
+        answer = fakeldap.message(request.id, fakeldap.result(0x61, 0, "x" * 100))
+        for byte in answer:
+            if peer.fake.over.wait(0.05):
+                return False
+            peer.send(bytes((byte,)))
+        return True
+
+    with serving() as slow, serving(three_pages) as there:
+        slow.on_bind = drip
+        detail = read(source(slow, urls=[slow.url, there.url], timeout="500ms"))[1].detail
+        assert detail.startswith(there.url)
+        assert f"after {slow.url}: the server did not let us in within 0.5 s" in detail
+
+
+def test_a_server_that_takes_its_leave_at_the_bind_is_passed_over() -> None:
+    def leave(peer: Peer, _request: Request) -> bool:
+        peer.send(fakeldap.disconnection())
+        return True
+
+    with serving() as leaving, serving(three_pages) as there:
+        leaving.on_bind = leave
+        detail = read(source(leaving, urls=[leaving.url, there.url]))[1].detail
+        assert f"after {leaving.url}: the server ended the connection" in detail
+
+
 def test_when_no_server_is_left_each_is_told() -> None:
     with serving(bind=51) as busy, pytest.raises(SourceError) as caught:
         read(source(busy, urls=["ldap://127.0.0.1:1", busy.url]))

@@ -7,9 +7,11 @@ certificate, or StartTLS before the bind, or cleartext on loopback when that was
 from __future__ import annotations
 
 import ssl
+import time
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol, assert_never
 
@@ -99,6 +101,7 @@ def _tried(url: Url, name: str, settings: LdapSettings, budget: Budget) -> Sessi
     """A session with this server, or why there is none and the next one may be tried."""
     where = f"source {name}, {url}"
     _forbid_cleartext(url, settings, where)
+    budget.in_by = time.monotonic() + budget.silence  # one that drips must not keep us from the next one
     try:
         return _session(url, settings, budget)
     except Unusable as error:
@@ -110,6 +113,8 @@ def _tried(url: Url, name: str, settings: LdapSettings, budget: Budget) -> Sessi
         raise
     except Exception as error:
         return told(error)
+    finally:
+        budget.in_by = inf
 
 
 def _nobody(name: str, refused: list[tuple[str, SourceError]]) -> SourceError:
