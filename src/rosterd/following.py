@@ -88,7 +88,9 @@ class Following:
         """What the ledger says of the last run."""
         ledger, id_ = self._tools.ledger, self._binding.id
         last = next(iter(ledger.runs(id_)), None)
-        if not self._binding.delivered or last is None or last.exit_code not in (0, 3):
+        # How the delivery ended: an access read that fails is no reason to read the directory whole.
+        ended = last.document.get("delivered", last.exit_code) if last is not None else None
+        if not self._binding.delivered or ended not in (0, 3):
             return "the last run did not end well"
         reason: str = ledger.unsettled(id_, self._now - self._job.retry_refused_after)
         return reason

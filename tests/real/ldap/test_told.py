@@ -46,6 +46,18 @@ def detail(site: Site) -> str:
     return told
 
 
+def test_an_access_read_that_fails_does_not_have_the_directory_read_whole(site: Site, tells: bool) -> None:
+    autodesk = {
+        "base_url": "http://127.0.0.1:1",
+        "client_id": "an-app",
+        "client_secret": "a-canary-secret",
+        "applications": ["APP"],
+    }
+    site.set(customers={"acme": {"autodesk": autodesk}})
+    assert not site.one(code=9).get("followed")
+    assert site.one(code=9).get("followed", False) == tells
+
+
 CANNOT = "everything is read each time, for changes cannot be followed: the server does not tell what has changed: "
 
 
