@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.real.dns import naming
 from tests.real.ldap.follow_kit import SESSION_LOG, rules
 from tests.real.ldap.runs_kit import SMALL_RULES, Site, hq, opened, small
 from tests.real.slapd import Slapd, load, running
@@ -44,6 +45,19 @@ def detail(site: Site) -> str:
     findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
     told: str = findings["acme: source hq"]["detail"]
     return told
+
+
+def test_of_servers_by_lot_the_one_that_is_known_is_asked_again(
+    directory: Slapd, site: Site, tells: bool
+) -> None:
+    hosts = [f"dc{n}.acme.example" for n in range(8)]
+    records = {("_ldap._tcp.acme.example", "SRV"): [f"0 0 {directory.port} {host}." for host in hosts]}
+    with naming(records | {(host, "A"): ["127.0.0.1"] for host in hosts}) as names:
+        source = hq("ldap://_ldap._tcp.acme.example", None, follow=True, name_servers=[names.address])
+        site.set(customers={"acme": {"sources": {"hq": None}}})
+        site.set(customers={"acme": {"sources": {"hq": source}}})
+        site.run()
+        assert [site.one(code=0).get("followed", False) for _ in range(4)] == [tells] * 4
 
 
 def test_an_access_read_that_fails_does_not_have_the_directory_read_whole(site: Site, tells: bool) -> None:

@@ -86,15 +86,18 @@ class LdapSource:
             session.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        """The connection, with a fresh budget; dropped unless the pass ends well: answers are left in it."""
+    def _reading(self, known: str = "") -> Iterator[Session]:
+        """The connection, with a fresh budget; dropped unless the pass ends well: answers are left in it.
+
+        known: the server that is asked again, see connect.
+        """
         if self._failed is not None:
             again = SourceError(self._failed.what, where=self._failed.where, hint=self._failed.hint)
             again.refused = self._failed.refused
             raise again
         try:
             with boundary(self._where):
-                yield self._connected(self._budget())
+                yield self._connected(self._budget(), known)
         except SourceError as error:
             self._failed = error
             self.close()
@@ -103,9 +106,9 @@ class LdapSource:
             self.close()
             raise
 
-    def _connected(self, budget: Budget) -> Session:
+    def _connected(self, budget: Budget, known: str) -> Session:
         if self._session is None:
-            self._session = connect(self._name, self._settings, budget, self._log)
+            self._session = connect(self._name, self._settings, budget, self._log, known)
         self._session.line.budget = budget
         return self._session
 

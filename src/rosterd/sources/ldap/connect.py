@@ -66,15 +66,18 @@ def compile_search(
         ) from error
 
 
-def connect(name: str, settings: LdapSettings, budget: Budget, log: Log) -> Session:
+def connect(name: str, settings: LdapSettings, budget: Budget, log: Log, known: str = "") -> Session:
     """The first server in order that can be reached, secured and bound. Raises SourceError or Stopped.
+
+    known: a server that goes first among those that DNS names together, whose order is by lot.
 
     A server that cannot be reached, secured, or that gives no verdict on the bind (gone, busy) is passed
     over for the next one. A verdict is final: a wrong password is not tried again elsewhere.
     """
     refused: list[tuple[str, SourceError]] = []
     for text in settings.urls:
-        for server in _meant(text, settings, budget, f"source {name}"):
+        meant = _meant(text, settings, budget, f"source {name}")
+        for server in sorted(meant, key=lambda one: str(one) != known):
             found = server if isinstance(server, SourceError) else _tried(server, name, settings, budget)
             if isinstance(found, Session):
                 found.passed_over = tuple(f"{where}: {why.what}" for where, why in refused)

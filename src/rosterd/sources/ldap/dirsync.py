@@ -117,7 +117,7 @@ class DirSyncFollower(LdapFollower):
         self._cookie = kept
         touched: dict[str, str] = {}
         gone: set[str] = set()
-        with self._reading() as session:
+        with self._reading(kept.server) as session:
             if session.url != kept.server:
                 raise Doubt(f"{session.url} answers instead of {kept.server}")
             (watch,) = kept.watches

@@ -57,7 +57,7 @@ class LdapFollower:
 
     def __init__(
         self, name: str, settings: LdapSettings, attributes: tuple[Sequence[str], Sequence[str]],
-        reading: Callable[[], AbstractContextManager[Session]], primaries: Primaries,
+        reading: Callable[..., AbstractContextManager[Session]], primaries: Primaries,
     ) -> None:  # fmt: skip
         self._name, self._settings = name, settings
         self._people_attributes, self._group_attributes = attributes
@@ -104,7 +104,7 @@ class LdapFollower:
         """What has changed since; nothing is read again yet."""
         kept = cookie_of(text)
         self._cookie = kept
-        with self._reading() as session:
+        with self._reading(kept.server) as session:
             if session.url != kept.server:
                 raise Doubt(f"{session.url} answers instead of {kept.server}")
             told = [(watch, self._ask(session, watch, most)) for watch in kept.watches]
