@@ -126,6 +126,10 @@ class Follower(Protocol):
         """Whether members of a group's groups count as its members."""
 
     @property
+    def server(self) -> str:
+        """Who told the changes, for people to read. Only after `since`."""
+
+    @property
     def linked(self) -> bool:
         """Whether a move or the end of somebody changes groups without the groups being told of as changed."""
 

@@ -33,7 +33,7 @@ def cookies(site: Site) -> list[Any]:
     """The server's own part of what is kept."""
     with closing(apsw.Connection(str(site.ledger))) as ledger:
         rows = ledger.execute("SELECT cookie FROM followed").fetchall()
-    return [watch[-1] for (text,) in rows for watch in json.loads(text)["watches"]]
+    return [watch[-1] for (text,) in rows for watch in json.loads(str(text))["watches"]]
 
 
 @pytest.mark.parametrize("step", ["tell", "finish_run"])

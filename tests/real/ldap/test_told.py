@@ -75,10 +75,13 @@ def test_an_access_read_that_fails_does_not_have_the_directory_read_whole(site: 
 CANNOT = "everything is read each time, for changes cannot be followed: the server does not tell what has changed: "
 
 
-def test_whether_changes_can_be_followed(site: Site, tells: bool) -> None:
+def test_whether_changes_can_be_followed(directory: Slapd, site: Site, tells: bool) -> None:
     assert ("changes are followed" if tells else f"{CANNOT}unavailableCriticalExtension (12)") in detail(site)
     site.run()
     assert ("in step, following" in site.do("status").out) == tells
+    assert site.one(code=0)["sources"]["hq"].startswith(f"{directory.url}, "), (
+        "also when only changes were asked for"
+    )
     with site.reading(follow=False):
         assert "follow" not in detail(site)
 

@@ -72,6 +72,11 @@ class LdapFollower:
         return groups is not None and groups.primary
 
     @property
+    def server(self) -> str:
+        """The server that told the changes."""
+        return self._cookie.server if self._cookie is not None else ""
+
+    @property
     def nested(self) -> bool:
         """Whether members of a group's groups count as its members."""
         return self._settings.groups is not None and self._settings.groups.nested
