@@ -755,7 +755,7 @@ def test_members_of_all_kinds() -> None:
             f"cn=g,{BASE}",
             {
                 "cn": ["g"],
-                "member": [f"CN=A, {BASE}", f"cn=a,{BASE}"],
+                "member": ["", f"CN=A, {BASE}", f"cn=a,{BASE}"],
                 "uniqueMember": [f"uid=b,{BASE}#'01'B", f"uid=c,{BASE}"],
                 "memberUid": ["João", "\0x"],
             },
