@@ -104,7 +104,9 @@ def _source(
         case CsvSettings():
             source: Source = import_module("rosterd.sources.csv").CsvSource(name, wanted, *attributes, stop)
         case LdapSettings():
-            source = import_module("rosterd.sources.ldap").LdapSource(name, wanted, *attributes, stop, log, refused)
+            source = import_module("rosterd.sources.ldap").LdapSource(
+                name, wanted, *attributes, stop, log, refused
+            )
         case _:
             assert_never(wanted)
     return source

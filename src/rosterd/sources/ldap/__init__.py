@@ -102,7 +102,9 @@ class LdapSource:
         if self._failed is not None:
             raise _again(self._failed, self._failed.what, self._failed.where)
         if (refusal := self._refused.get(self._account())) is not None:
-            raise _again(refusal, f"{refusal.what}; it is not tried again in this run", f"source {self._name}")
+            raise _again(
+                refusal, f"{refusal.what}; it is not tried again in this run", f"source {self._name}"
+            )
         try:
             with boundary(self._where):
                 yield self._connected(self._budget(), known)
