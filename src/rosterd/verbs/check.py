@@ -123,6 +123,7 @@ def _source(plan: SourcePlan, everybody: str) -> tuple[str, list[dict[str, str]]
                 part
                 for part in (
                     probe.server,
+                    *(f"after {one}" for one in probe.passed_over),
                     probe.vendor,
                     tls,
                     "" if probe.pages else "no paging",

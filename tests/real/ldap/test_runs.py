@@ -566,7 +566,7 @@ def test_the_second_server_when_the_first_is_down(site: Site) -> None:
         assert part["people"]["unchanged"] == STAFF + BRANCHED + 1
         found = site.do("check")
         assert found.code == 0 and f"warn acme: source hq, {down}: " in found.out
-        assert "connection refused" in found.out and "next: does the server run" in found.out
+        assert f"after {down}: connection refused" in found.out and "next: does the server run" in found.out
     with site.reading(urls=[site.slapd.url, down, site.slapd.url.replace("127.0.0.1", "localhost")]):
         findings = site.do("check", "--json").document["findings"]
         told = {one["what"]: one["detail"] for one in findings if "source hq" in one["what"]}
