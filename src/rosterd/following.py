@@ -89,7 +89,7 @@ class Following:
         ledger, id_ = self._tools.ledger, self._binding.id
         last = next(iter(ledger.runs(id_)), None)
         # How the delivery ended: an access read that fails is no reason to read the directory whole.
-        ended = last.document.get("delivered", last.exit_code) if last is not None else None
+        ended = last.document.get("delivered", last.exit_code) if last is not None and last.ended else None
         if not self._binding.delivered or ended not in (0, 3):
             return "the last run did not end well"
         reason: str = ledger.unsettled(id_, self._now - self._job.retry_refused_after)

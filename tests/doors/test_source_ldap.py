@@ -680,7 +680,8 @@ def test_cells_follow_the_attributes_that_were_asked_for() -> None:
     assert batch.dns == [f"uid=a,{BASE}", f"uid=b,{BASE}"]
     assert batch.ids == ["", ""]
     assert batch.disabled == ()
-    assert batch.refs == [ref_dn(f"uid=a,{BASE}"), ref_dn(f"uid=b,{BASE}")]
+    named = ref_logon("hq", "a")  # as groups with memberUid do
+    assert batch.refs == [f"{ref_dn(f'uid=a,{BASE}')}\0{named}", ref_dn(f"uid=b,{BASE}")]
 
 
 def test_long_names_of_attributes_find_their_short_ones() -> None:
