@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.real.dns import naming
-from tests.real.ldap.follow_kit import SESSION_LOG, rules
+from tests.real.ldap.follow_kit import SESSION_LOG, forget_cookie, rules
 from tests.real.ldap.runs_kit import SMALL_RULES, Site, hq, opened, small
+from tests.real.relay import relaying
 from tests.real.slapd import Slapd, load, running
 
 HR = {
@@ -58,6 +59,21 @@ def test_of_servers_by_lot_the_one_that_is_known_is_asked_again(
         site.set(customers={"acme": {"sources": {"hq": source}}})
         site.run()
         assert [site.one(code=0).get("followed", False) for _ in range(4)] == [tells] * 4
+
+
+def test_the_server_that_stood_in_is_asked_again_until_everything_is_read(
+    directory: Slapd, site: Site, tells: bool
+) -> None:
+    with relaying("127.0.0.1", directory.port) as relay:
+        relay.spoil = lambda _message, _entries: None
+        site.set(customers={"acme": {"sources": {"hq": {"urls": [relay.url, directory.url]}}}})
+        assert site.one()["sources"]["hq"].startswith(directory.url)
+        relay.spoil = None
+        part = site.one(code=0)
+        assert part.get("followed", False) == tells
+        assert part["sources"]["hq"].startswith(directory.url if tells else relay.url)
+        forget_cookie(site)
+        assert site.one(code=0)["sources"]["hq"].startswith(relay.url)
 
 
 def test_an_access_read_that_fails_does_not_have_the_directory_read_whole(site: Site, tells: bool) -> None:

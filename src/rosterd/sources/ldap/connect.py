@@ -20,7 +20,7 @@ from rosterd.sources.ldap.faults import Unusable, told
 from rosterd.sources.ldap.line import Budget, Line
 from rosterd.sources.ldap.relayed import Relayed, wrapped
 from rosterd.sources.ldap.results import BUSY, INVALID_CREDENTIALS, SUCCESS, UNAVAILABLE, failure
-from rosterd.sources.ldap.servers import Url, opened, servers
+from rosterd.sources.ldap.servers import Url, opened, parse_url, servers
 from rosterd.sources.ldap.session import Search, Session
 from rosterd.sources.settings import LdapSettings
 
@@ -69,13 +69,13 @@ def compile_search(
 def connect(name: str, settings: LdapSettings, budget: Budget, log: Log, known: str = "") -> Session:
     """The first server in order that can be reached, secured and bound. Raises SourceError or Stopped.
 
-    known: a server that goes first among those that DNS names together, whose order is by lot.
+    known: a server that goes first all the same, for it is asked again about what it has told before.
 
     A server that cannot be reached, secured, or that gives no verdict on the bind (gone, busy) is passed
     over for the next one. A verdict is final: a wrong password is not tried again elsewhere.
     """
     refused: list[tuple[str, SourceError]] = []
-    for text in settings.urls:
+    for text in sorted(settings.urls, key=lambda text: str(parse_url(text)) != known):
         meant = _meant(text, settings, budget, f"source {name}")
         for server in sorted(meant, key=lambda one: str(one) != known):
             found = server if isinstance(server, SourceError) else _tried(server, name, settings, budget)
