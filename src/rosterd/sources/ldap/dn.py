@@ -61,7 +61,7 @@ _RUN = re.compile(r'[^\\",;+]+')
 _QUOTED_RUN = re.compile(r'[^\\"]+')
 _AFTER_QUOTE = re.compile(r" *(?=[,;+]|\Z)")
 _ESCAPE = re.compile(r'[\\",+;\0]')
-_FIRST = re.compile(r"(?:[^\\,]|\\.)*", re.DOTALL)  # the first part of a canonical name
+_FIRST = re.compile(r"[^\\,]*(?:\\.[^\\,]*)*", re.DOTALL)  # the first part of a canonical name
 
 # OCTET STRING and the text types whose bytes are ASCII or UTF-8: Numeric, Printable, UTF8, IA5.
 _TEXT_TAGS = frozenset((0x04, 0x0C, 0x12, 0x13, 0x16))
