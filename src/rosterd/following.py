@@ -88,7 +88,9 @@ class Following:
         """What the ledger says of the last run."""
         ledger, id_ = self._tools.ledger, self._binding.id
         last = next(iter(ledger.runs(id_)), None)
-        if not self._binding.delivered or last is None or last.exit_code not in (0, 3):
+        # How the delivery ended: an access read that fails is no reason to read the directory whole.
+        ended = last.document.get("delivered", last.exit_code) if last is not None and last.ended else None
+        if not self._binding.delivered or ended not in (0, 3):
             return "the last run did not end well"
         reason: str = ledger.unsettled(id_, self._now - self._job.retry_refused_after)
         return reason
@@ -210,17 +212,7 @@ def _change(plan: SourcePlan, state: Followed, rows: Rows, part: Part | None = N
 
 def _kinds(job: Job, tools: Tools) -> str:
     """Why this kind of run always reads everything; "" when it does not."""
-    if tools.only:
-        return "only some people are to be delivered"
-    if len(job.sources) > 1:
-        return "there are several sources"
-    if job.synchronize:
-        return "leavers are synchronized, for which everybody must be known"
-    if job.printers:
-        return "people are registered with printers, for which everybody must be known"
-    if job.aside_shared:
-        return "people who share an address are set aside, for which everybody must be known"
-    return ""
+    return "only some people are to be delivered" if tools.only else job.everybody
 
 
 def _doubted(state: Followed | None, settings: str, full_every: float, now: float) -> str:

@@ -36,6 +36,7 @@ class Job:
     printers: tuple[
         tuple[str, str], ...
     ] = ()  # 3D printers, each with the group whose members are registered
+    everybody: str = ""  # why changes alone never do, though a source is followed
     managers: str = ""  # the grouping whose members may own and manage applications and twins
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any
 
 from rosterd.core.access import GONE as LEFT_VERDICT
@@ -29,7 +28,7 @@ from rosterd.core.join import Owners, grants, index
 from rosterd.core.merge import align
 from rosterd.core.people import NUL, fold
 from rosterd.core.plan import PERSON
-from rosterd.roster import Kept, Sorter, merged
+from rosterd.roster import Columns, Kept, Sorter, by_columns, merged, packed
 
 TREND = 60  # reports whose counts are shown, this one among them
 
@@ -65,8 +64,8 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
     owners = Owners(known)
     said = {key: iso(first) for page in ledger.reported(binding, "finding") for key, _, _, first in page}
     verdicts: Counter[str] = Counter()
-    rows = Kept(lambda: grants(ledger.holders(binding), owners), Grant)
-    found = find(_counted(rows.pages(), verdicts), known.double, _context(ledger, about, now, said))
+    rows = Kept(lambda: map(packed, grants(ledger.holders(binding), owners)), Grant)
+    found = find(_counted(rows.columns(), verdicts), known.double, _context(ledger, about, now, said))
     counts = {"people": ledger.count_accounts(binding), "grants": verdicts.total(), "findings": len(found)}
     counts |= {verdict: verdicts[verdict] for verdict in VERDICTS}
     return AccessReport(
@@ -75,7 +74,7 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
         made=iso(now),
         complete=all(state.state == "whole" for state in states),
         sources=states,
-        people=Kept(lambda: _people(ledger, binding), PersonRow),
+        people=Kept(lambda: map(by_columns, _people(ledger, binding)), PersonRow),
         grants=rows,
         findings=found,
         leavers=[_leaver(one) for one in ledger.leavers(binding)],
@@ -103,13 +102,15 @@ def _states(ledger: Any, about: About) -> list[PlaceState]:
     return states
 
 
-def _counted(pages: Iterable[Iterable[Grant]], verdicts: Counter[str]) -> Iterator[list[Grant]]:
-    for page in map(list, pages):
-        verdicts.update(map(_verdict, page))
+def _counted(pages: Iterable[Columns], verdicts: Counter[str]) -> Iterator[list[Sequence[str]]]:
+    """The pages with all their columns in full; `verdicts` learns how many there are of each."""
+    for count, columns in pages:
+        page = [[same] * count if column is None else column for same, column in columns]
+        verdicts.update(page[_VERDICT])
         yield page
 
 
-_verdict = attrgetter("verdict")
+_VERDICT = Grant._fields.index("verdict")
 
 
 def _context(ledger: Any, about: About, now: float, seen: Mapping[str, str]) -> Context:

@@ -128,7 +128,7 @@ def _part(
     gathered = Gathered(look.source)
     gathered.people.add(list(people.values()))
     gathered.warned = fresh.warned
-    gathered.proofs.append(_proof(fresh))
+    gathered.proofs.append(_proof(look, fresh))
     if look.plan.groups is None:
         return gathered, PartView(look.ledger, Scope(frozenset(keys), frozenset(), frozenset(refs)))
     seats = _seats(look, keys)
@@ -149,9 +149,10 @@ def _part(
     return gathered, replace(view, beside=beside(view, look.binding))
 
 
-def _proof(fresh: Fresh) -> Proof:
+def _proof(look: Look, fresh: Fresh) -> Proof:
     lost = len([one for one in fresh.was if one not in fresh.now])
-    return Proof(fresh.read, 0, f"{fresh.read:,} entries changed and {lost:,} gone since the last look")
+    told = f"{fresh.read:,} entries changed and {lost:,} gone since the last look"
+    return Proof(fresh.read, 0, f"{look.follow.follower.server}, {told}")
 
 
 def _attributes(look: Look) -> tuple[str, ...]:

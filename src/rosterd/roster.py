@@ -24,6 +24,7 @@ from rosterd.errors import LedgerError
 Row = TypeVar("Row", bound=tuple[Any, ...])
 # How many rows, and their columns: what all have in common and None, or None and what each has.
 Columns: TypeAlias = tuple[int, list[tuple[Any, Sequence[Any] | None]]]
+Spot: TypeAlias = tuple[int, int]  # in a file: offset and length
 
 SMALL_RUN, RUN = 8_192, 25_000  # rows sorted in memory at a time: runs grow with what has come, up to 14 MiB
 BLOCK = 256  # rows read back at a time from each run
@@ -35,13 +36,23 @@ _first = itemgetter(0)
 
 
 def by_columns(rows: Sequence[Row]) -> Columns:
+    """Rows, one at least, by columns."""
+    return packed(list(zip(*rows, strict=True)))
+
+
+def packed(columns: Sequence[Sequence[Any]]) -> Columns:
     """Most of a row's items are the same for a whole block: these are held, and written, once."""
-    return len(rows), [
+    return len(columns[0]), [
         (column[0], None)
         if column[0] == column[-1] and column.count(column[0]) == len(column)
         else (None, column)
-        for column in zip(*rows, strict=True)
+        for column in columns
     ]
+
+
+def _rows(page: Columns) -> Iterator[Any]:
+    count, columns = page
+    return zip(*[repeat(same, count) if column is None else column for same, column in columns], strict=True)
 
 
 class Spill(Generic[Row]):
@@ -54,8 +65,11 @@ class Spill(Generic[Row]):
         self._file: IO[bytes] | None = None
         self._end = 0
 
-    def write(self, rows: list[Row]) -> tuple[int, int]:
-        data = marshal.dumps(by_columns(rows), _MARSHAL)
+    def write(self, rows: list[Row]) -> Spot:
+        return self.put(by_columns(rows))
+
+    def put(self, columns: Columns) -> Spot:
+        data = marshal.dumps(columns, _MARSHAL)
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="rosterd-", buffering=0)  # noqa: SIM115 - closed in close()
@@ -72,14 +86,10 @@ class Spill(Generic[Row]):
         self._end += len(data)
         return place
 
-    def read(self, place: tuple[int, int]) -> list[Row]:
-        count, columns = self.columns(place)
-        rows: list[Any] = list(
-            zip(*[repeat(same, count) if col is None else col for same, col in columns], strict=True)
-        )
-        return rows
+    def read(self, place: Spot) -> list[Row]:
+        return list(_rows(self.columns(place)))
 
-    def columns(self, place: tuple[int, int]) -> Columns:
+    def columns(self, place: Spot) -> Columns:
         assert self._file is not None
         columns: Columns = marshal.loads(os.pread(self._file.fileno(), place[1], place[0]))  # noqa: S302 - our own file
         return columns
@@ -88,7 +98,7 @@ class Spill(Generic[Row]):
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
-            self._file = None
+            self._file, self._end = None, 0
 
 
 class Sorter(Generic[Row]):
@@ -107,7 +117,7 @@ class Sorter(Generic[Row]):
         self.by = None if whole else _first  # comparing keys alone costs half of comparing tuples
         self._rows: list[Row] = []
         self._spill: Spill[Row] = Spill()
-        self.runs: list[list[tuple[int, int]]] = []
+        self.runs: list[list[Spot]] = []
         self.count = 0
 
     def add(self, rows: list[Row]) -> None:
@@ -189,7 +199,7 @@ class Pile(Generic[Row]):
     def __init__(self) -> None:
         self._rows: list[Row] = []
         self._spill: Spill[Row] = Spill()
-        self._places: list[tuple[int, int]] = []
+        self._places: list[Spot] = []
 
     def add(self, rows: list[Row]) -> None:
         """Raises LedgerError when there is no room for temporary files."""
@@ -204,12 +214,6 @@ class Pile(Generic[Row]):
         if self._rows:
             yield self._rows
 
-    def columns(self) -> Iterator[Columns]:
-        """The pages by columns."""
-        yield from map(self._spill.columns, self._places)
-        if self._rows:
-            yield by_columns(self._rows)
-
     def close(self) -> None:
         self._spill.close()
         self._rows, self._places = [], []
@@ -218,62 +222,50 @@ class Pile(Generic[Row]):
 class Kept(Generic[Row]):
     """Rows that are costly to make: the first pass makes and keeps them, later ones take what is kept.
 
-    `make` gives them in pages of any size; they are handed on in pages of CHUNK rows, the last one aside. A pass that
-    is given up keeps nothing, nor does one that finds no room; the next one makes the rows anew. What is kept goes
-    with the last reference.
+    `make` gives them in pages, by columns. A pass that is given up keeps nothing, nor does one that finds no room; the
+    next one makes the rows anew. What is kept goes with the last reference. Some thousand rows need no file.
     """
 
-    def __init__(self, make: Callable[[], Iterator[list[Row]]], kind: type[Row]) -> None:
-        self._make, self._kind = make, kind
-        self._pile: Pile[Row] | None = None
+    def __init__(self, make: Callable[[], Iterable[Columns]], kind: type[Row]) -> None:
+        self._make, self._new = make, partial(tuple.__new__, kind)
+        self._spill: Spill[Row] = Spill()
+        self._kept: list[Columns | Spot] | None = None
+        weakref.finalize(self, self._spill.close)
 
     def __iter__(self) -> Iterator[Row]:
         return chain.from_iterable(self.pages())
 
-    def pages(self) -> Iterator[Iterable[Row]]:
+    def pages(self) -> Iterator[Iterator[Row]]:
         """The rows, page by page."""
-        return self._first() if self._pile is None else self._again(self._pile)
+        return (map(self._new, _rows(page)) for page in self.columns())
 
     def columns(self) -> Iterator[Columns]:
-        """The pages by columns, which costs half of making rows again of what was kept."""
-        return map(by_columns, self._first()) if self._pile is None else self._pile.columns()
+        """The pages by columns, as `make` gave them."""
+        return self._first() if self._kept is None else map(self._page, self._kept)
 
-    def _again(self, pile: Pile[Row]) -> Iterator[Iterable[Row]]:
-        new = partial(tuple.__new__, self._kind)  # what was spilled are plain tuples
-        return (map(new, page) for page in pile.pages())
+    def _page(self, page: Columns | Spot) -> Columns:
+        count, rest = page
+        return (count, rest) if isinstance(rest, list) else self._spill.columns((count, rest))
 
-    def _first(self) -> Iterator[list[Row]]:
-        pile: Pile[Row] | None = Pile()
+    def _first(self) -> Iterator[Columns]:
+        kept: list[Columns | Spot] | None = []
+        room = CHUNK
         try:
-            for page in _even(self._make()):
-                pile = pile and _added(pile, page)
+            for page in self._make():
+                room -= page[0]
+                if kept is not None:
+                    kept = self._with(kept, page, room < 0)
                 yield page
         except BaseException:
-            if pile is not None:
-                pile.close()
+            self._spill.close()
             raise
-        if pile is not None:
-            weakref.finalize(self, pile.close)
-            self._pile = pile
+        self._kept = kept
 
-
-def _even(pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
-    """The same rows in pages of CHUNK rows; the last one may have fewer."""
-    rows: list[Row] = []
-    for page in pages:
-        rows = rows + page if rows else page
-        while len(rows) >= CHUNK:
-            yield rows[:CHUNK]
-            rows = rows[CHUNK:]
-    if rows:
-        yield rows
-
-
-def _added(pile: Pile[Row], rows: list[Row]) -> Pile[Row] | None:
-    """The pile with more rows; None, and closed, when there is no room for them."""
-    try:
-        pile.add(rows)
-    except LedgerError:
-        pile.close()
-        return None
-    return pile
+    def _with(self, kept: list[Columns | Spot], page: Columns, spill: bool) -> list[Columns | Spot] | None:
+        """One page more is kept; none when there is no room for it."""
+        try:
+            kept.append(self._spill.put(page) if spill else page)
+        except LedgerError:
+            self._spill.close()
+            return None
+        return kept

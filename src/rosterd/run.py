@@ -233,6 +233,7 @@ def _document(
         outcome.requests,
         listed,
         sources=dict(outcome.sources),
+        delivered=outcome.delivered,
         whole=whole,
         **({"followed": True} if followed else {}),
         **({"stopped": True} if outcome.stopped else {}),

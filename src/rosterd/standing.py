@@ -72,6 +72,7 @@ def customer_status(
             for plan in held
         ],
         "following": {source: iso(compared) for source, compared in ledger.follows(binding.id)},
+        "read_whole": _read_whole(settings),
         "sign_in": _sign_in(sign_in),
     }
 
@@ -105,6 +106,12 @@ def _state(
     if due is not None and now > due + LATE:
         return PENDING, "overdue"
     return 0, "in step"
+
+
+def _read_whole(settings: CustomerSettings) -> str | None:
+    """Why everything is read each time, though changes are to be followed; None when that is not so."""
+    followed = any(source.kind == "ldap" and source.follow for source in settings.sources.values())
+    return settings.everybody or None if followed else None
 
 
 def _sign_in(found: SignIn | None) -> dict[str, Any] | None:

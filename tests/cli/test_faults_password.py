@@ -93,3 +93,20 @@ def test_fault_47_somebody_who_looks_is_not_put_off(reading: Office, refusing: F
 def test_pauses_grow_to_a_bound() -> None:
     pauses = [pause_after(count) for count in range(1, 40)]
     assert pauses[:5] == [0, 0, FIRST, 2 * FIRST, 4 * FIRST] and pauses[-1] == LONGEST
+
+
+def test_fault_47_one_account_for_two_sources_is_tried_once_a_run(reading: Office, refusing: Fake) -> None:
+    """Several branches of a directory are several sources with one account, which two tries a run would lock."""
+    first = reading.settings["customers"]["acme"]["sources"]["hq"]
+    branch = first | {"base": f"ou=branch,{BASE}"}
+    reading.set(customers={"acme": {"sources": {"branch": branch}, "precedence": ["hq", "branch", "hr"]}})
+    for tries in (1, 2, 3):
+        part = reading.one(code=5)
+        assert refusing.binds == tries and part["reason"].count("invalidCredentials") == 2
+    assert reading.one(code=5)["reason"].count("3 times in a row") == 2 and refusing.binds == 3
+    first["bind_password"] = branch["bind_password"] = "another-0ne"
+    reading.set(
+        customers={"acme": {"sources": {"hq": first, "branch": branch | {"bind_dn": f"cn=other,{BASE}"}}}}
+    )
+    reading.one(code=5)
+    assert refusing.binds == 5, "two accounts"

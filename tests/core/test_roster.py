@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosterd.errors import LedgerError
-from rosterd.roster import BLOCK, CHUNK, Kept, Pile, Sorter, Spill, merged
+from rosterd.roster import BLOCK, CHUNK, Columns, Kept, Pile, Sorter, Spill, by_columns, merged
 
 Row = tuple[bytes, int, str]
 
@@ -127,13 +127,16 @@ class Maker:
     def __init__(self, *sizes: int) -> None:
         self.sizes, self.times = sizes, 0
 
-    def __call__(self) -> Iterator[list[Pair]]:
+    def __call__(self) -> Iterator[Columns]:
         self.times += 1
         numbers = itertools.count()
-        return ([Pair(f"a{n}", "same") for n in itertools.islice(numbers, size)] for size in self.sizes)
+        return (
+            by_columns([Pair(f"a{n}", "same") for n in itertools.islice(numbers, size)])
+            for size in self.sizes
+        )
 
 
-@pytest.mark.parametrize("sizes", [(), (3,), (0, 2), (CHUNK, 1), (5_000, 0, 5_000, 7)])
+@pytest.mark.parametrize("sizes", [(), (3,), (1, 2), (CHUNK, 1), (5_000, 5_000, 7), (10, CHUNK, 3)])
 def test_rows_that_are_kept_are_made_once(sizes: tuple[int, ...]) -> None:
     maker = Maker(*sizes)
     kept = Kept(maker, Pair)

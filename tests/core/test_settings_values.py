@@ -318,7 +318,7 @@ HQ_GROUPS = '[customers.acme.sources.hq.groups]\nname = "{{ cn }}"\n'
         ("openldap", "(objectClass=inetOrgPerson)", ("member", "uniqueMember", "memberUid")),
         ("389ds", "(objectClass=inetOrgPerson)", ("member", "uniqueMember", "memberUid")),
         ("freeipa", "(&(objectClass=posixAccount)(ipaUniqueID=*)(!(ipaUniqueID=autogenerate)))", ("member",)),
-        ("custom", "(objectClass=person)", ("member",)),
+        ("custom", "(objectClass=person)", ("member", "uniqueMember", "memberUid")),
     ],
 )
 def test_flavors(tmp_path: Path, flavor: str, people: str, members: tuple[str, ...]) -> None:

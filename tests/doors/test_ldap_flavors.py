@@ -337,13 +337,15 @@ def test_a_server_that_is_busy_with_the_page_before_is_asked_again(times: int, w
 
 
 @contextmanager
-def found_by_name(records: dict[tuple[str, str], list[str]]) -> Iterator[LdapSource]:
+def found_by_name(
+    records: dict[tuple[str, str], list[str]], name: str = "_ldap._tcp.acme.example"
+) -> Iterator[LdapSource]:
     """A source whose servers a name server announces."""
     with naming(records) as served:
         settings = {
             "kind": "ldap",
             "flavor": "openldap",
-            "urls": ["ldap://_ldap._tcp.acme.example"],
+            "urls": [f"ldap://{name}"],
             "name_servers": [served.address],
             "base": "dc=x",
             "people": {"domain": "A"},
@@ -370,6 +372,31 @@ def test_servers_are_tried_by_priority() -> None:
             detail = people.proof().detail
         assert detail.startswith(f"ldap://dc2.acme.example:{fake.port}, ")
     assert "after ldap://dc1.acme.example:1: connection refused" in detail
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_ldap._tcp.dc._msdcs.acme.example",
+        "_gc._tcp.Lisbon._sites.acme.example",
+        "_ldap._tcp.Lisbon._sites.dc._msdcs.acme.example",
+    ],
+)
+@pytest.mark.parametrize("host", ["dc1.acme.example", "acme.example"])
+def test_domain_controllers_are_found_by_all_their_names(name: str, host: str) -> None:
+    with serving(holding({"uid=a,dc=x": {"uid": ["a"]}})) as fake:
+        records = {
+            (name.lower(), "SRV"): [f"0 100 {fake.port} {host}."],
+            (host, "A"): ["127.0.0.1"],
+        }
+        with found_by_name(records, name) as opened_source:
+            assert [batch.rows for batch in opened_source.people()] == [[["a"]]]
+    foreign = {(name.lower(), "SRV"): ["0 0 389 dc1.notacme.example."]}
+    with (
+        found_by_name(foreign, name) as opened_source,
+        pytest.raises(SourceError, match="not in that domain"),
+    ):
+        list(opened_source.people())
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rosterd.core.people import fold
-from rosterd.sources.ldap.dn import normalise_dn, within
+from rosterd.sources.ldap.dn import normalise_dn, parent, within
 
 BASE = "ou=people,dc=acme,dc=example"
 
@@ -34,7 +35,10 @@ SAME = [
     ("cn=Jo\\C3\\A3o,dc=x", "cn=joão,dc=x"),
     ("cn=Joa\u0303o,dc=x", "cn=joão,dc=x"),
     ("CN=JOÃO,dc=x", "cn=joão,dc=x"),
-    ("cn=Straße,dc=x", "cn=strasse,dc=x"),
+    ("cn=STRAßE,dc=x", "cn=straße,dc=x"),
+    ("cn=STRAẞE,dc=x", "cn=straße,dc=x"),
+    ("cn=ΟΔΟΣ,dc=x", "cn=οδοσ,dc=x"),
+    ("cn=οδος,dc=x", "cn=οδοσ,dc=x"),
     ("cn=#04024869,dc=x", "cn=hi,dc=x"),
     ("cn=#0C024869,dc=x", "cn=hi,dc=x"),
     ("cn=#3003020101,dc=x", "cn=#3003020101,dc=x"),
@@ -89,10 +93,20 @@ def test_two_ways_of_writing_a_name_are_equal(parts: list[tuple[str, str, int, i
     assert "\0" not in normalise_dn(one)
 
 
+def letter_by_letter(text: str) -> str:
+    """As the names of entries are compared: no letter becomes several."""
+    some = [[fold(letter), letter.lower(), letter] for letter in unicodedata.normalize("NFC", text)]
+    return unicodedata.normalize(
+        "NFC", "".join(next(form for form in forms if len(form) == 1) for forms in some)
+    )
+
+
 @given(st.lists(values, min_size=1, max_size=4), st.lists(values, min_size=1, max_size=4))
+@example(["Groß"], ["GROSS"])
+@example(["Groß"], ["GROẞ"])
 def test_different_names_stay_different(one: list[str], other: list[str]) -> None:
     def meaning(parts: list[str]) -> list[str]:
-        return [" ".join([word for word in fold(part).split(" ") if word]) for part in parts]
+        return [" ".join([word for word in letter_by_letter(part).split(" ") if word]) for part in parts]
 
     def written(parts: list[str]) -> str:
         return normalise_dn(",".join([f"cn={escaped(part, 0)}" for part in parts]))
@@ -123,6 +137,26 @@ def test_within() -> None:
     assert within(BASE, "")
     assert not within("ou=otherpeople,dc=acme,dc=example", BASE)
     assert not within(f"x{BASE}", BASE)
+    assert not within(f"cn=a\\,{BASE}", BASE)  # the comma is a part of the value
+    assert within(f"cn=a\\\\,{BASE}", BASE)  # the backslash is
+    assert within(f"cn=\\,,{BASE}", BASE)
+
+
+@pytest.mark.parametrize(
+    ("name", "above"),
+    [
+        ("cn=a,dc=x,dc=y", "dc=x,dc=y"),
+        ("cn=a\\,b,dc=x", "dc=x"),
+        ("cn=a\\\\,dc=x", "dc=x"),
+        ("cn=a\\\\\\,b,dc=x", "dc=x"),
+        ("cn=a\\00,dc=x", "dc=x"),
+        ("dc=x", ""),
+        ("", ""),
+        ("cn=a\\", ""),
+    ],
+)
+def test_parent(name: str, above: str) -> None:
+    assert parent(name) == above
 
 
 def test_plain_names_are_fast() -> None:

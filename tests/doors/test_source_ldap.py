@@ -221,6 +221,7 @@ def test_a_server_that_cannot_page(entries: int, whole: bool) -> None:
 
 
 def test_a_cookie_that_comes_back_is_a_circle() -> None:
+    """FAULTS.md row 43."""
     with serving(lambda peer, request: peer.send(page(request, 0, b"same"))) as fake:
         with pytest.raises(SourceError, match="same paging cookie twice"):
             read(source(fake))
@@ -595,6 +596,33 @@ def test_a_server_that_hangs_up_at_the_bind_is_passed_over() -> None:
         assert read(source(gone, urls=[gone.url, there.url]))[1].detail.startswith(there.url)
 
 
+def test_a_server_that_drips_its_answer_to_the_bind_is_passed_over() -> None:
+    def drip(peer: Peer, request: Request) -> bool:
+        answer = fakeldap.message(request.id, fakeldap.result(0x61, 0, "x" * 100))
+        for byte in answer:
+            if peer.fake.over.wait(0.2):
+                return False
+            peer.send(bytes((byte,)))
+        return True
+
+    with serving() as slow, serving(three_pages) as there:
+        slow.on_bind = drip
+        detail = read(source(slow, urls=[slow.url, there.url], timeout="3s"))[1].detail
+        assert detail.startswith(there.url)
+        assert f"after {slow.url}: the server did not let us in within 3 s" in detail
+
+
+def test_a_server_that_takes_its_leave_at_the_bind_is_passed_over() -> None:
+    def leave(peer: Peer, _request: Request) -> bool:
+        peer.send(fakeldap.disconnection())
+        return True
+
+    with serving() as leaving, serving(three_pages) as there:
+        leaving.on_bind = leave
+        detail = read(source(leaving, urls=[leaving.url, there.url]))[1].detail
+        assert f"after {leaving.url}: the server ended the connection" in detail
+
+
 def test_when_no_server_is_left_each_is_told() -> None:
     with serving(bind=51) as busy, pytest.raises(SourceError) as caught:
         read(source(busy, urls=["ldap://127.0.0.1:1", busy.url]))
@@ -653,7 +681,8 @@ def test_cells_follow_the_attributes_that_were_asked_for() -> None:
     assert batch.dns == [f"uid=a,{BASE}", f"uid=b,{BASE}"]
     assert batch.ids == ["", ""]
     assert batch.disabled == ()
-    assert batch.refs == [ref_dn(f"uid=a,{BASE}"), ref_dn(f"uid=b,{BASE}")]
+    named = ref_logon("hq", "a")  # as groups with memberUid do
+    assert batch.refs == [f"{ref_dn(f'uid=a,{BASE}')}\0{named}", ref_dn(f"uid=b,{BASE}")]
 
 
 def test_long_names_of_attributes_find_their_short_ones() -> None:
@@ -728,7 +757,7 @@ def test_members_of_all_kinds() -> None:
             f"cn=g,{BASE}",
             {
                 "cn": ["g"],
-                "member": [f"CN=A, {BASE}", f"cn=a,{BASE}"],
+                "member": ["", f"CN=A, {BASE}", f"cn=a,{BASE}"],
                 "uniqueMember": [f"uid=b,{BASE}#'01'B", f"uid=c,{BASE}"],
                 "memberUid": ["João", "\0x"],
             },

@@ -73,14 +73,19 @@ def place() -> Iterator[Path]:
 _TELLING = ("Content Synchronization", "Retro Changelog Plugin")  # the plug-ins that tell what has changed
 
 
-def load(folder: Path, entries: Iterable[Entry]) -> None:
-    """Writes the configuration and the data of a server that `running` starts later."""
+def load(folder: Path, entries: Iterable[Entry], schemas: Mapping[str, str] | None = None) -> None:
+    """Writes the configuration and the data of a server that `running` starts later.
+
+    schemas: files of its schema beside the usual, by name.
+    """
     for name in ("conf/schema", "db", "log", "lock", "run", "tmp", "bak", "ldif"):
         (folder / name).mkdir(parents=True)
     for file in [*(_ETC / "config").iterdir()]:
         shutil.copy(file, folder / "conf")
     for file in (_ETC / "schema").iterdir():
         shutil.copy(file, folder / "conf/schema")
+    for name, text in (schemas or {}).items():
+        (folder / "conf/schema" / name).write_text(text)
     _configure(folder, 0)
     with (folder / "ldif/data.ldif").open("w", encoding="utf-8") as out:
         out.writelines(ldif(entries))

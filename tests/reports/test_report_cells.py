@@ -263,6 +263,20 @@ def test_what_is_longer_than_a_sheet_goes_on_in_another() -> None:
     assert [sheet.auto_filter.ref for sheet in found.worksheets[4:]] == ["A1:F4", "A1:F4", "A1:F2"]
 
 
+@pytest.mark.parametrize("longest", [700, 1_024, xlsx_book.LONGEST_SHEET])
+def test_many_rows_stand_below_one_another(longest: int) -> None:
+    """Whatever is written at a time, and wherever a sheet ends."""
+    names = [f"k{n}" for n in range(2_600)]
+    report = replace(SMALL, leavers=[LeaverRow("person", name, "", "", "", "") for name in names])
+    out = BytesIO()
+    xlsx.write(report, out, longest)
+    sheets = [values(sheet) for sheet in openpyxl.load_workbook(out).worksheets[4:]]
+    assert [len(rows) for rows in sheets] == [
+        min(longest, 2_600 - start) + 1 for start in range(0, 2_600, longest)
+    ]
+    assert [row[1] for rows in sheets for row in rows[1:]] == names
+
+
 def test_rows_that_grew_while_they_were_written_are_not_left_out_in_silence() -> None:
     report = replace(SMALL, counts={"people": 2, "grants": 3})
     xlsx.write(report, BytesIO(), 3)

@@ -99,6 +99,21 @@ def test_long_lists_end_in_a_number() -> None:
     assert text.count("  A//") == LISTED
 
 
+def test_of_many_grants_the_first_that_need_an_eye_are_listed() -> None:
+    """They come from the first pages, and no more than one list takes."""
+    *_, stranger = SMALL.grants
+    known = stranger._replace(verdict="known")
+    grants = [
+        *[stranger._replace(name="Early")] * (LISTED - 1),
+        *[known] * 3_000,
+        *[stranger._replace(name="Late")] * 9,
+    ]
+    text = written(write, replace(SMALL, grants=grants)).decode()
+    assert [text.count(name) for name in ("Early", "Late")] == [LISTED - 1, 1]
+    assert f"Access of others than people known: {LISTED + 8}\n" in text
+    assert f"  twin  Factory  {LISTED + 3_008:,}   3,000  {LISTED + 8}\n" in text
+
+
 def test_several_customers_stand_one_below_the_other() -> None:
     out = BytesIO()
     write_all([SMALL, replace(SMALL, customer="beta")], out, width=10)

@@ -21,8 +21,9 @@ from rosterd.sources.settings import CsvSettings, LdapSettings
 def job(name: str, customer: CustomerSettings, settings: Settings, stop: threading.Event, log: Any) -> Job:
     """One customer, compiled. Raises SettingsError for a template that does not parse."""
     access = customer.autodesk is not None or customer.printers is not None
+    refused: dict[Any, Any] = {}  # one account for several sources is tried once a run
     sources = [
-        source_plan(name, label, wanted, stop, log, access=access)
+        source_plan(name, label, wanted, stop, log, access=access, refused=refused)
         for label, wanted in customer.sources.items()
     ]
     return Job(
@@ -50,6 +51,7 @@ def job(name: str, customer: CustomerSettings, settings: Settings, stop: threadi
             (printer, wanted.group)
             for printer, wanted in (customer.printers.registrations if customer.printers else {}).items()
         ),
+        everybody=customer.everybody,
         managers=managers(customer),
     )
 
@@ -66,16 +68,19 @@ def about(name: str, customer: CustomerSettings, binding: int) -> About:
 
 def source_plan(
     customer: str, name: str, wanted: CsvSettings | LdapSettings, stop: threading.Event, log: Any, *,
-    access: bool = False,
+    access: bool = False, refused: dict[Any, Any] | None = None,
 ) -> SourcePlan:  # fmt: skip
-    """One source with its compiled mapping; nothing is opened yet. `access`: all addresses of people are read."""
+    """One source with its compiled mapping; nothing is opened yet. `access`: all addresses of people are read.
+
+    refused: accounts that a directory has refused; shared by sources that are read in one run.
+    """
     where = f"customers.{customer}.sources.{name}"
     people = PeoplePlan(wanted.people, name, f"{where}.people", wanted.people.addresses if access else ())
     groups: GroupPlan | None = None
     if wanted.groups is not None:
         member = wanted.groups.member if isinstance(wanted, CsvSettings) and wanted.groups else None
         groups = GroupPlan(wanted.groups, name, f"{where}.groups", member)
-    source = _source(name, wanted, people, groups, stop, log)
+    source = _source(name, wanted, people, groups, stop, log, refused)
     if isinstance(wanted, LdapSettings):
         follow = _follow(source, wanted, people, groups) if wanted.follow else None
         return SourcePlan(source, people, groups, strict=False, follow=follow)
@@ -92,14 +97,16 @@ def _follow(source: Any, wanted: LdapSettings, people: PeoplePlan, groups: Group
 
 def _source(
     name: str, wanted: CsvSettings | LdapSettings, people: PeoplePlan, groups: GroupPlan | None,
-    stop: threading.Event, log: Any,
+    stop: threading.Event, log: Any, refused: dict[Any, Any] | None,
 ) -> Source:  # fmt: skip
     attributes = (people.attributes, groups.attributes if groups else ())
     match wanted:
         case CsvSettings():
             source: Source = import_module("rosterd.sources.csv").CsvSource(name, wanted, *attributes, stop)
         case LdapSettings():
-            source = import_module("rosterd.sources.ldap").LdapSource(name, wanted, *attributes, stop, log)
+            source = import_module("rosterd.sources.ldap").LdapSource(
+                name, wanted, *attributes, stop, log, refused
+            )
         case _:
             assert_never(wanted)
     return source

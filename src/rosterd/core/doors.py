@@ -126,8 +126,15 @@ class Follower(Protocol):
         """Whether members of a group's groups count as its members."""
 
     @property
+    def server(self) -> str:
+        """Who told the changes, for people to read. Only after `since`."""
+
+    @property
     def linked(self) -> bool:
         """Whether a move or the end of somebody changes groups without the groups being told of as changed."""
+
+    def try_out(self) -> None:
+        """Returns when the directory would tell what has changed; else Doubt says why it would not."""
 
     def start(self) -> None:
         """Before a full read: notes where the directory stands."""

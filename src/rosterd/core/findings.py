@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import compress
 
 from rosterd.core.access import (
     APPLICATION,
@@ -51,22 +52,31 @@ class _Loud(dict[str, bool]):
         return loud
 
 
-def telling(page: Iterable[Grant], double: AbstractSet[str], loud: dict[str, bool]) -> list[Grant]:
-    """Of a page of grants those that a finding may come of; most are somebody known who manages nothing."""
-    if not double:
-        return [grant for grant in page if grant.verdict != KNOWN or loud[grant.level]]
-    return [
-        grant
-        for grant in page
-        if grant.verdict != KNOWN
-        or loud[grant.level]
-        or grant.person in double
-        or grant.email.casefold() in double
+def telling(
+    page: Sequence[Sequence[str]], double: AbstractSet[str], loud: dict[str, bool]
+) -> Iterator[Grant]:
+    """Of a page of grants those that a finding may come of; most are somebody known who manages nothing.
+
+    The page is the columns of Grant, so that no row is made of the others.
+    """
+    found = dict(zip(Grant._fields, page, strict=True))
+    tells = [
+        verdict != KNOWN or loud[level]
+        for verdict, level in zip(found["verdict"], found["level"], strict=True)
     ]
+    if double:
+        who = zip(tells, found["person"], found["email"], strict=True)
+        tells = [tell or person in double or email.casefold() in double for tell, person, email in who]
+    return map(Grant._make, compress(zip(*page, strict=True), tells))
 
 
-def find(pages: Iterable[Iterable[Grant]], double: AbstractSet[str], context: Context) -> list[Finding]:
-    """All findings, the heaviest first, then in the order of the grants. `double`: see core.join.Index."""
+def find(
+    pages: Iterable[Sequence[Sequence[str]]], double: AbstractSet[str], context: Context
+) -> list[Finding]:
+    """All findings, the heaviest first, then in the order of the grants: pages of them, by columns.
+
+    `double`: see core.join.Index.
+    """
     found: list[Finding] = []
     owners: dict[str, list[Grant]] = {}
     ids: dict[str, dict[str, str]] = {}  # a key or an address -> Autodesk id -> a place

@@ -12,7 +12,7 @@ own. A name is never more than a hint. Nothing is concluded from absence when th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -27,7 +27,6 @@ from rosterd.core.access import (
     STRANGER,
     UNCLEAR,
     Account,
-    Grant,
     Place,
 )
 from rosterd.core.people import fold
@@ -127,25 +126,11 @@ def _unknown(email: str, group: bool, whole: bool) -> str:
     return STRANGER if email and whole else UNCLEAR
 
 
-def grants(pages: Iterable[tuple[Place, list[Held]]], owners: Owners) -> Iterator[list[Grant]]:
-    """Pass 3: every holder as a grant, in the order of the holders."""
-    new = tuple.__new__  # three times as fast as the constructor with its thirteen names
+def grants(pages: Iterable[tuple[Place, list[Held]]], owners: Owners) -> Iterator[list[Sequence[str]]]:
+    """Pass 3: every holder as a grant, in the order of the holders; each page as the columns of core.access.Grant."""
     for (kind, place_id, place), rows in pages:
-        yield [
-            new(
-                Grant,
-                (
-                    kind,
-                    place,
-                    place_id,
-                    subject,
-                    name,
-                    email,
-                    level,
-                    via,
-                    since,
-                    *owners[subject, name, email, group],
-                ),
-            )
-            for subject, _, name, email, group, level, via, since in rows
-        ]
+        if rows:
+            subject, _, name, email, group, level, via, since = zip(*rows, strict=True)
+            whose = map(owners.__getitem__, zip(subject, name, email, group, strict=True))
+            where = [[text] * len(rows) for text in (kind, place, place_id)]
+            yield [*where, subject, name, email, level, via, since, *zip(*whose, strict=True)]

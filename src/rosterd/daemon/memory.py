@@ -5,7 +5,21 @@ from __future__ import annotations
 import ctypes
 import gc
 
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # malloc_trim(3); other C libraries have none
+_libc = ctypes.CDLL(None)
+# Of the GNU C library alone: malloc_trim(3), mallopt(3). The numbers are those of its malloc.h.
+_trim, _option = (getattr(_libc, name, None) for name in ("malloc_trim", "mallopt"))
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+_LARGE = 128 << 10  # bytes: the library's own first threshold, which it would raise with every larger block
+
+
+def begin() -> None:
+    """Before the threads: one heap for all of them, and every large block by itself, so that it can go back alone.
+
+    Turns come in ever new combinations; with a heap for each thread, each grows to the largest of them.
+    """
+    if _trim is not None and _option is not None:
+        _option(_ARENA_MAX, 1)
+        _option(_MMAP_THRESHOLD, _LARGE)
 
 
 def settle() -> None:

@@ -24,7 +24,11 @@ _STYLES = (
     ("rosterd.reports", "templates/report.css"),
     ("rosterd.daemon", "static/console.css"),
 )
-_SCRIPTS = (("rosterd.reports", "vendor/uplot/uPlot.iife.min.js"), ("rosterd.daemon", "static/console.js"))
+_SCRIPTS = (
+    ("rosterd.reports", "vendor/uplot/uPlot.iife.min.js"),
+    ("rosterd.reports", "templates/chart.js"),
+    ("rosterd.daemon", "static/console.js"),
+)
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
 

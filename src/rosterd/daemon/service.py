@@ -17,7 +17,7 @@ from rosterd.daemon import agenda, watch
 from rosterd.daemon.api import State
 from rosterd.daemon.board import Board
 from rosterd.daemon.clock import Clock
-from rosterd.daemon.memory import settle, tidy
+from rosterd.daemon.memory import begin, settle, tidy
 from rosterd.daemon.metrics import Metrics
 from rosterd.daemon.notifier import Notifier
 from rosterd.daemon.overview import Overview
@@ -104,6 +104,7 @@ class Service:
 
     def run(self) -> None:
         """Begins, serves and ends."""
+        begin()
         self.timetable.prepare(agenda.entries(self.settings, self._customers), self.agenda.owed())
         try:
             self._note_all()

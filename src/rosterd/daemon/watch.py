@@ -56,7 +56,7 @@ class Watch:
         """A turn has ended: there may be another cookie, or none."""
         if turned.entry.client == self._entry.client:
             self._cookie = ""
-            self._resting = turned.exit_code not in (0, 3)
+            self._resting = turned.document.get("delivered", turned.exit_code) not in (0, 3)
 
     def _watch(self) -> None:
         pause = self._every

@@ -22,7 +22,7 @@ _STYLES = (
 )
 _VENDORED = ("vendor/tabulator/tabulator.min.js", "vendor/uplot/uPlot.iife.min.js")
 # In the order they build on each other; the last one starts them.
-_OWN = ("text", "data", "search", "columns", "tables", "person", "trend", "print", "start")
+_OWN = ("text", "data", "search", "columns", "tables", "person", "chart", "trend", "print", "start")
 
 
 class Assets(NamedTuple):

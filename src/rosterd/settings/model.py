@@ -97,6 +97,19 @@ class CustomerSettings(Table):
             due.next_due(self.rule(schedule, 0.0), 0.0)
         return self
 
+    @property
+    def everybody(self) -> str:
+        """Why each run must know everybody, so that changes alone never do; "" when nothing asks for that."""
+        if len(self.sources) > 1:
+            return "there are several sources"
+        if self.leavers == "synchronize":
+            return "leavers are synchronized, for which everybody must be known"
+        if self.printers is not None and self.printers.registrations:
+            return "people are registered with printers, for which everybody must be known"
+        if any(source.people.shared_email == "set_aside" for source in self.sources.values()):
+            return "people who share an address are set aside, for which everybody must be known"
+        return ""
+
     def rule(self, schedule: str, delay: float) -> due.Rule:
         """One of its schedules with its time zone and blackouts; delay: seconds."""
         windows = tuple([due.parse_window(text) for text in self.blackouts])

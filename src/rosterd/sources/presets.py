@@ -62,7 +62,8 @@ PRESETS: Mapping[str, Preset] = {
         {"filter": "(objectClass=ipaUserGroup)", "members": ("member",), **_GROUP},
     ),
     "custom": Preset(
-        {"filter": "(objectClass=person)"}, {"filter": _GROUP_CLASSES, "members": ("member",), **_GROUP}
+        {"filter": "(objectClass=person)"},
+        {"filter": _GROUP_CLASSES, "members": ("member", "uniqueMember", "memberUid"), **_GROUP},
     ),
 }
 

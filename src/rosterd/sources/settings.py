@@ -202,7 +202,7 @@ class LdapSettings(Table):
     deadline: PositiveDuration = 600.0
     """How long one reading of the people, or of the groups, may take."""
     timeout: PositiveDuration = 30.0
-    """How long the server may stay silent."""
+    """How long the server may stay silent, and how long it may take to let rosterd in."""
     max_entries: Annotated[int, between(1, 1_000_000_000)] = 5_000_000
     """The most entries of one reading; more ends it."""
     max_bytes: Size = 8 * 1024**3

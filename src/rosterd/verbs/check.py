@@ -9,12 +9,13 @@ from typing import Any
 from rosterd import assemble, words
 from rosterd.core.doors import Batch
 from rosterd.core.people import ACTIVE
-from rosterd.errors import RosterdError, SourceError, worst
+from rosterd.errors import Doubt, RosterdError, SourceError, worst
 from rosterd.gather import SourcePlan
 from rosterd.ledger import store
 from rosterd.mapping import PeopleMapper
 from rosterd.once import chosen
 from rosterd.settings import Loaded
+from rosterd.sources.settings import CsvSettings, LdapSettings
 from rosterd.templates import missing_columns
 from rosterd.verbs.common import Common, begin, paint, say, say_json
 
@@ -40,6 +41,7 @@ def findings(
     """What is found of ledger, token and sources, one after the other."""
     found = [_finding("ledger", lambda: _ledger(loaded)), _finding("orbix", lambda: _orbix(loaded, logger))]
     for name in chosen(loaded.settings, customers):
+<<<<<<< HEAD
         for label, wanted in loaded.settings.customers[name].sources.items():
             found.append(
                 _finding(
@@ -51,6 +53,13 @@ def findings(
             )
         if loaded.settings.customers[name].autodesk is not None:
             found.append(
+=======
+        customer = loaded.settings.customers[name]
+        for label, wanted in customer.sources.items():
+            findings += _source_findings(name, label, wanted, customer.everybody, stop, logger)
+        if customer.autodesk is not None:
+            findings.append(
+>>>>>>> origin/main
                 _finding(f"{name}: autodesk", lambda name=name: _autodesk(loaded, name, stop, logger))
             )
     return found
@@ -99,8 +108,32 @@ def _autodesk(loaded: Loaded, name: str, stop: threading.Event, logger: Any) -> 
         access.close()
 
 
-def _source(plan: SourcePlan) -> tuple[str, list[dict[str, str]]]:
-    """Reads the first people and maps them."""
+def _source_findings(
+    name: str, label: str, wanted: CsvSettings | LdapSettings, everybody: str, stop: threading.Event, logger: Any
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A source as a run would read it; then its other servers. One of those that cannot be used is told, no failure."""
+
+    def look(settings: CsvSettings | LdapSettings) -> tuple[str, list[dict[str, str]]]:
+        return _source(assemble.source_plan(name, label, settings, stop, logger), everybody)
+
+    found = [_finding(f"{name}: source {label}", lambda: look(wanted))]
+    if isinstance(wanted, LdapSettings) and not found[0]["exit_code"]:  # a wrong password is tried once
+        for url in wanted.urls if len(wanted.urls) > 1 else ():
+            if not _same_server(url, found[0]["detail"]):
+                alone = wanted.model_copy(update={"urls": (url,)})
+                finding = _finding(f"{name}: source {label}, {url}", lambda alone=alone: look(alone))
+                found.append(finding | {"exit_code": 0, "people": []})
+    return found
+
+
+def _same_server(url: str, detail: str) -> bool:
+    """Whether what was found, which begins with the server, was found on the server of this URL."""
+    server = detail.partition(", ")[0]
+    return server == url or server.rpartition(":")[0] == url
+
+
+def _source(plan: SourcePlan, everybody: str) -> tuple[str, list[dict[str, str]]]:
+    """Reads the first people and maps them. `everybody`: why changes alone never do for this customer."""
     source: Any = plan.source
     try:
         if hasattr(source, "probe"):
@@ -110,10 +143,12 @@ def _source(plan: SourcePlan) -> tuple[str, list[dict[str, str]]]:
                 part
                 for part in (
                     probe.server,
+                    *(f"after {one}" for one in probe.passed_over),
                     probe.vendor,
                     tls,
                     "" if probe.pages else "no paging",
                     probe.advice,
+                    _following(plan, everybody),
                 )
                 if part
             )
@@ -130,6 +165,20 @@ def _source(plan: SourcePlan) -> tuple[str, list[dict[str, str]]]:
         return detail, _mapped(plan, feed.attributes, batch) if batch else []
     finally:
         source.close()
+
+
+def _following(plan: SourcePlan, everybody: str) -> str:
+    """What becomes of `follow`: whether the directory tells its changes, and whether they alone will do."""
+    if plan.follow is None:
+        return ""
+    try:
+        plan.follow.follower.try_out()
+    except Doubt as doubt:
+        return f"everything is read each time, for changes cannot be followed: {doubt}"
+    if not everybody:
+        return "changes are followed"
+    when = "by the schedule" if plan.follow.follower.linked else "when something changes"
+    return f"everything is read {when}, for {everybody}"
 
 
 def _mapped(plan: SourcePlan, attributes: Sequence[str], batch: Batch) -> list[dict[str, str]]:
@@ -149,10 +198,19 @@ def _mapped(plan: SourcePlan, attributes: Sequence[str], batch: Batch) -> list[d
 def lines(found: Sequence[dict[str, Any]]) -> list[str]:
     """Findings for people."""
     colours = paint()
+<<<<<<< HEAD
     out = []
     for finding in found:
         mark = colours.good("ok  ") if not finding["exit_code"] else colours.bad("FAIL")
         out.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
+=======
+    lines = []
+    for finding in findings:
+        mark = colours.bad("FAIL") if finding["exit_code"] else colours.good("ok  ")
+        if finding["next"] and not finding["exit_code"]:
+            mark = colours.odd("warn")
+        lines.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
+>>>>>>> origin/main
         if finding["next"]:
             out.append(f"     next: {words.safe(finding['next'])}")
         rows = [(p["key"], p["name"], p["email"], p["reason"]) for p in finding["people"]]

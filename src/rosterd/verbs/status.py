@@ -43,7 +43,7 @@ def _lines(found: dict[str, dict[str, Any]], now: float) -> list[str]:
             else "never"
         )
         numbers = tuple(one[key] for key in ("people", "refused", "set_aside", "left"))
-        state = f"{one['state']}, following" if one["following"] else one["state"]
+        state = f"{one['state']}, following" if one["following"] and not one["read_whole"] else one["state"]
         rows.append((name, state, last, *numbers))
     lines = list(words.table(rows, left=3, indent=""))
     out = [colours.dim(lines[0])]
@@ -51,6 +51,8 @@ def _lines(found: dict[str, dict[str, Any]], now: float) -> list[str]:
         out.append(colours.good(line) if not one["exit_code"] else colours.odd(line))
         if one["reason"]:
             out.append(f"  {words.safe(one['reason'])}")
+        if one["read_whole"]:
+            out.append(f"  everything is read each time: {one['read_whole']}")
         for plan in one["held"]:
             state = (
                 "approved"

@@ -134,6 +134,9 @@ def test_check_recognises_the_flavor(site: Site) -> None:
         findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
     assert "looks like 389ds, not openldap" in findings["acme: source hq"]["detail"]
     assert "id nsUniqueId" in findings["acme: source hq"]["detail"]
+    with site.reading(follow=True, groups={"member_of": None}):
+        findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    assert "cannot be followed" in findings["acme: source hq"]["detail"], "the plug-ins for it are off"
 
 
 def cut(message: bytes, entries: int) -> bytes | None:

@@ -149,6 +149,22 @@ def test_somebody_is_explained_from_the_directory(domain: Domain, site: Site) ->
     assert entry["values"]["nETBIOSName"] == NETBIOS
 
 
+def test_check_says_whether_changes_can_be_followed(domain: Domain, site: Site) -> None:
+    def told() -> str:
+        findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+        return str(findings["acme: source hq"]["detail"])
+
+    with site.reading(follow=True):
+        assert 'the account needs the right "Replicating Directory Changes" on the domain' in told()
+        account = f"CN=Administrator,CN=Users,{BASE}"
+        with site.reading(bind_dn=account, bind_password=samba.ADMIN_PASSWORD):
+            assert told().endswith("changes are followed")
+            site.set(customers={"acme": {"leavers": "synchronize"}})
+            assert told().endswith(
+                "everything is read by the schedule, for leavers are synchronized, for which everybody must be known"
+            )
+
+
 def test_a_new_logon_is_told_as_a_rename(domain: Domain, site: Site) -> None:
     """FAULTS.md row 77: the objectGUID says that it is one person."""
     site.one(code=3)

@@ -564,7 +564,15 @@ def test_the_second_server_when_the_first_is_down(site: Site) -> None:
         part = result.document["customers"]["acme"]
         assert site.slapd.url in part["sources"]["hq"], "the proof says who was asked"
         assert part["people"]["unchanged"] == STAFF + BRANCHED + 1
-        assert site.do("check").code == 0
+        found = site.do("check")
+        assert found.code == 0 and f"warn acme: source hq, {down}: " in found.out
+        assert f"after {down}: connection refused" in found.out and "next: does the server run" in found.out
+    with site.reading(urls=[site.slapd.url, down, site.slapd.url.replace("127.0.0.1", "localhost")]):
+        findings = site.do("check", "--json").document["findings"]
+        told = {one["what"]: one["detail"] for one in findings if "source hq" in one["what"]}
+        assert len(told) == 3, "the one that is read, and two that stand in"
+        assert "connection refused" in told[f"acme: source hq, {down}"]
+        assert all("recognised as openldap" in detail for what, detail in told.items() if down not in what)
     with site.reading(urls=[down, down.replace("127.0.0.1", "localhost")]):
         reason = site.one(code=5)["reason"]
         assert "no server can be used" in reason and reason.count(down.rpartition(":")[2]) == 2

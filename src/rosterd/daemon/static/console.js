@@ -35,20 +35,6 @@ function tellTimes() {
 
 const plots = [];
 
-function colour(name) {
-  const probe = make("i", "");
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
-
-function axis(more) {
-  const line = { stroke: colour("--line"), width: 1 };
-  return { stroke: colour("--soft"), font: "12px system-ui, sans-serif", grid: line, ticks: { ...line, size: 4 }, ...more };
-}
-
 function plot(place, title, times, series) {
   const frame = make("div", "");
   frame.append(make("h3", title));

@@ -11,21 +11,6 @@ const points = parsed("trend").filter(([time]) => !Number.isNaN(Date.parse(time)
 const frame = document.getElementById("trend-chart");
 let chart = null;
 
-/** A colour of the style sheet, as a canvas takes it, in the theme of the moment. */
-function colour(name) {
-  const probe = make("i", { class: "probe" });
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
-
-function axis(more) {
-  const line = { stroke: colour("--line"), width: 1 };
-  return { stroke: colour("--soft"), font: "12px system-ui, sans-serif", grid: line, ticks: { ...line, size: 4 }, ...more };
-}
-
 function drawTrend() {
   if (!frame || points.length < 2) return;
   if (chart) chart.destroy();

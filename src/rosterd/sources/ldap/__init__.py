@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from rosterd.core.doors import Batch
 from rosterd.errors import SourceError
@@ -22,6 +23,10 @@ from rosterd.sources.ldap.probe import Probe, look
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.settings import LdapSettings
 
+# Servers, kind of bind, who, password.
+Account: TypeAlias = tuple[tuple[str, ...], str, str, str]
+Refused: TypeAlias = dict[Account, SourceError]
+
 __all__ = ["LdapSource", "Probe", "normalise_dn"]
 
 
@@ -29,7 +34,8 @@ class LdapSource:
     """A directory as a source (core.doors.Source). One connection serves people and groups.
 
     What failed once stays failed: a second pass tells the same error and asks nobody again, so that a
-    wrong password costs one attempt a run.
+    wrong password costs one attempt a run. `refused`: accounts that were refused, shared with other sources, which
+    then do not try them again.
     """
 
     def __init__(
@@ -40,6 +46,7 @@ class LdapSource:
         group_attributes: Sequence[str],
         stop: threading.Event,
         log: Log,
+        refused: Refused | None = None,
     ) -> None:
         self._name = name
         self._settings = settings
@@ -47,6 +54,7 @@ class LdapSource:
         self._group_attributes = tuple(group_attributes)
         self._stop = stop
         self._log = log
+        self._refused: Refused = {} if refused is None else refused
         self._session: Session | None = None
         self._failed: SourceError | None = None
         self._primaries: Primaries = {}  # what the last pass over the groups left for the people
@@ -93,28 +101,41 @@ class LdapSource:
             session.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        """The connection, with a fresh budget; dropped unless the pass ends well: answers are left in it."""
+    def _reading(self, known: str = "") -> Iterator[Session]:
+        """The connection, with a fresh budget; dropped unless the pass ends well: answers are left in it.
+
+        known: the server that is asked again, see connect.
+        """
         if self._failed is not None:
-            again = SourceError(self._failed.what, where=self._failed.where, hint=self._failed.hint)
-            again.refused = self._failed.refused
-            raise again
+            raise _again(self._failed, self._failed.what, self._failed.where)
+        if (refusal := self._refused.get(self._account())) is not None:
+            raise _again(
+                refusal, f"{refusal.what}; it is not tried again in this run", f"source {self._name}"
+            )
         try:
             with boundary(self._where):
-                yield self._connected(self._budget())
+                yield self._connected(self._budget(), known)
         except SourceError as error:
             self._failed = error
+            if error.refused:
+                self._refused[self._account()] = error
             self.close()
             raise
         except BaseException:
             self.close()
             raise
 
-    def _connected(self, budget: Budget) -> Session:
+    def _connected(self, budget: Budget, known: str) -> Session:
         if self._session is None:
-            self._session = connect(self._name, self._settings, budget, self._log)
+            self._session = connect(self._name, self._settings, budget, self._log, known)
         self._session.line.budget = budget
         return self._session
+
+    def _account(self) -> Account:
+        """Where who signs in, and with what."""
+        settings = self._settings
+        password = settings.bind_password.get_secret_value() if settings.bind_password else ""
+        return settings.urls, settings.bind, settings.bind_dn or settings.principal or "", password
 
     def _budget(self) -> Budget:
         settings = self._settings
@@ -129,3 +150,9 @@ class LdapSource:
 
     def _where(self) -> str:
         return f"source {self._name}, {self._session.url}" if self._session else f"source {self._name}"
+
+
+def _again(error: SourceError, what: str, where: str) -> SourceError:
+    again = SourceError(what, where=where, hint=error.hint)
+    again.refused = error.refused
+    return again

@@ -7,9 +7,11 @@ certificate, or StartTLS before the bind, or cleartext on loopback when that was
 from __future__ import annotations
 
 import ssl
+import time
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol, assert_never
 
@@ -18,7 +20,7 @@ from rosterd.sources.ldap.faults import Unusable, told
 from rosterd.sources.ldap.line import Budget, Line
 from rosterd.sources.ldap.relayed import Relayed, wrapped
 from rosterd.sources.ldap.results import BUSY, INVALID_CREDENTIALS, SUCCESS, UNAVAILABLE, failure
-from rosterd.sources.ldap.servers import Url, opened, servers
+from rosterd.sources.ldap.servers import Url, opened, parse_url, servers
 from rosterd.sources.ldap.session import Search, Session
 from rosterd.sources.settings import LdapSettings
 
@@ -64,15 +66,18 @@ def compile_search(
         ) from error
 
 
-def connect(name: str, settings: LdapSettings, budget: Budget, log: Log) -> Session:
+def connect(name: str, settings: LdapSettings, budget: Budget, log: Log, known: str = "") -> Session:
     """The first server in order that can be reached, secured and bound. Raises SourceError or Stopped.
+
+    known: a server that goes first all the same, for it is asked again about what it has told before.
 
     A server that cannot be reached, secured, or that gives no verdict on the bind (gone, busy) is passed
     over for the next one. A verdict is final: a wrong password is not tried again elsewhere.
     """
     refused: list[tuple[str, SourceError]] = []
-    for text in settings.urls:
-        for server in _meant(text, settings, budget, f"source {name}"):
+    for text in sorted(settings.urls, key=lambda text: str(parse_url(text)) != known):
+        meant = _meant(text, settings, budget, f"source {name}")
+        for server in sorted(meant, key=lambda one: str(one) != known):
             found = server if isinstance(server, SourceError) else _tried(server, name, settings, budget)
             if isinstance(found, Session):
                 found.passed_over = tuple(f"{where}: {why.what}" for where, why in refused)
@@ -99,6 +104,7 @@ def _tried(url: Url, name: str, settings: LdapSettings, budget: Budget) -> Sessi
     """A session with this server, or why there is none and the next one may be tried."""
     where = f"source {name}, {url}"
     _forbid_cleartext(url, settings, where)
+    budget.in_by = time.monotonic() + budget.silence  # one that drips must not keep us from the next one
     try:
         return _session(url, settings, budget)
     except Unusable as error:
@@ -110,6 +116,8 @@ def _tried(url: Url, name: str, settings: LdapSettings, budget: Budget) -> Sessi
         raise
     except Exception as error:
         return told(error)
+    finally:
+        budget.in_by = inf
 
 
 def _nobody(name: str, refused: list[tuple[str, SourceError]]) -> SourceError:

@@ -23,7 +23,16 @@ from rosterd.sources.ldap.results import BUSY, SUCCESS, UNAVAILABLE, failure, na
 from rosterd.sources.ldap.root import naming_context
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.ldap.some import read_some
-from rosterd.sources.ldap.watches import ALL_CONTAINERS, CONTAINERS, DOMAIN, Cookie, Watch, cookie_of, watches
+from rosterd.sources.ldap.watches import (
+    ALL_CONTAINERS,
+    CONTAINERS,
+    DOMAIN,
+    NOBODY,
+    Cookie,
+    Watch,
+    cookie_of,
+    watches,
+)
 
 DIRSYNC = "1.2.840.113556.1.4.841"
 NO_RIGHT = 50  # insufficientAccessRights
@@ -84,6 +93,12 @@ class DirSyncFollower(LdapFollower):
 
     linked = True
 
+    def try_out(self) -> None:
+        """Returns when the server would tell what has changed; else Doubt says why it would not."""
+        with self._reading() as session:
+            watch = Watch(DOMAIN, self._root(session), "subtree", NOBODY)
+            next(self._told(session, watch, ["objectGUID"], None))  # one answer of perhaps several
+
     def start(self) -> None:
         """Before a full read: asks where the domain stands."""
         self._cookie = None
@@ -102,7 +117,7 @@ class DirSyncFollower(LdapFollower):
         self._cookie = kept
         touched: dict[str, str] = {}
         gone: set[str] = set()
-        with self._reading() as session:
+        with self._reading(kept.server) as session:
             if session.url != kept.server:
                 raise Doubt(f"{session.url} answers instead of {kept.server}")
             (watch,) = kept.watches

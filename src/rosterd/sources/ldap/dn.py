@@ -2,13 +2,15 @@
 
 The grammar is RFC 4514, with what older servers write beside it (RFC 2253 and 1779: quotes, `;`, spaces
 around separators, `OID.` prefixes). Values are compared without regard to case and to spaces at their ends
-or in runs (RFC 4518, section 2.6.1), which holds for every attribute type that names people in practice.
+or in runs (RFC 4518, section 2.6.1), which holds for every attribute type that names people in practice. Letters are
+folded one by one, as servers do it: Groß and Gross are two people, though both fold to the same logon.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from unicodedata import normalize
 
 from rosterd.core.people import fold
 
@@ -59,6 +61,7 @@ _RUN = re.compile(r'[^\\",;+]+')
 _QUOTED_RUN = re.compile(r'[^\\"]+')
 _AFTER_QUOTE = re.compile(r" *(?=[,;+]|\Z)")
 _ESCAPE = re.compile(r'[\\",+;\0]')
+_FIRST = re.compile(r"[^\\,]*(?:\\.[^\\,]*)*", re.DOTALL)  # the first part of a canonical name
 
 # OCTET STRING and the text types whose bytes are ASCII or UTF-8: Numeric, Printable, UTF8, IA5.
 _TEXT_TAGS = frozenset((0x04, 0x0C, 0x12, 0x13, 0x16))
@@ -90,7 +93,17 @@ def normalise_dns(texts: Sequence[str]) -> list[str]:
 
 def within(dn: str, base: str) -> bool:
     """Does one normalised name lie at or under another?"""
-    return base == "" or dn == base or dn.endswith("," + base)
+    if base == "" or dn == base:
+        return True
+    above = dn.removesuffix("," + base)
+    # After an odd number of backslashes the comma is a part of a value.
+    return above != dn and (len(above) - len(above.rstrip("\\"))) % 2 == 0
+
+
+def parent(name: str) -> str:
+    """A normalised name without its first part; "" when there is no other."""
+    found = _FIRST.match(name)
+    return name[found.end() + 1 :] if found else ""
 
 
 def _rdns(text: str) -> list[str]:
@@ -173,9 +186,23 @@ def _unescaped(text: str, at: int, run: re.Pattern[str]) -> tuple[str, int]:
 
 def _canonical(value: bytes) -> str:
     """Folded, without spaces at the ends and in runs, and only what would be ambiguous escaped again."""
-    text = _SPACES.sub(" ", fold(value.decode("utf-8"))).strip(" ")
+    text = _SPACES.sub(" ", _lower(value.decode("utf-8"))).strip(" ")
     text = _ESCAPE.sub(_escaped, text)
     return "\\" + text if text.startswith("#") else text
+
+
+def _lower(text: str) -> str:
+    """Folded letter by letter: where `fold` makes several letters of one, that one is kept."""
+    if text.isascii():
+        return text.lower()
+    text = normalize("NFC", text)
+    if len(folded := text.casefold()) != len(text):
+        folded = "".join([_lower_letter(letter) for letter in text])
+    return normalize("NFC", folded)
+
+
+def _lower_letter(letter: str) -> str:
+    return next((form for form in (letter.casefold(), letter.lower()) if len(form) == 1), letter)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from rosterd.core.doors import Cell
 from rosterd.errors import SourceError
 from rosterd.sources.ldap.connect import compile_search
 from rosterd.sources.ldap.decode import parse
-from rosterd.sources.ldap.dn import normalise_dn
+from rosterd.sources.ldap.dn import normalise_dn, parent
 from rosterd.sources.ldap.root import root_dse
 from rosterd.sources.ldap.session import Session
 
@@ -54,12 +54,6 @@ def fill(cells: list[list[Cell]], dns: Sequence[str], at: Sequence[int], names: 
 
 def _name(dn: str, names: Mapping[str, str]) -> str:
     """The name of the innermost domain around an entry, "" when it lies in none."""
-    at = -1
-    while True:
-        if dn[at + 1 :] in names:
-            return names[dn[at + 1 :]]
-        at = dn.find(",", at + 1)
-        while at > 0 and dn[at - 1] == "\\":  # a comma inside a value
-            at = dn.find(",", at + 1)
-        if at < 0:
-            return ""
+    while dn and dn not in names:
+        dn = parent(dn)
+    return names.get(dn, "")

@@ -50,6 +50,8 @@ def told(error: Exception) -> SourceError:
         return SourceError("no connection in time", hint="check host, port and firewall")
     if isinstance(error, ConnectionRefusedError):
         return SourceError("connection refused", hint="does the server run, on this port?")
+    if type(error).__name__ == "LDAPSessionTerminatedByServerError":  # ldap3's for a Notice of Disconnection
+        return SourceError("the server ended the connection", hint="its log may say why")
     if isinstance(error, OSError):
         return SourceError(
             f"the connection broke: {error.strerror or printable(str(error))}", hint="see its log"

@@ -26,6 +26,7 @@ from rosterd.sources.ldap.some import NO_SUCH_OBJECT
 from rosterd.sources.ldap.watches import (
     CONTAINERS,
     GROUPS,
+    NOBODY,
     PEOPLE,
     Cookie,
     Watch,
@@ -56,7 +57,7 @@ class LdapFollower:
 
     def __init__(
         self, name: str, settings: LdapSettings, attributes: tuple[Sequence[str], Sequence[str]],
-        reading: Callable[[], AbstractContextManager[Session]], primaries: Primaries,
+        reading: Callable[..., AbstractContextManager[Session]], primaries: Primaries,
     ) -> None:  # fmt: skip
         self._name, self._settings = name, settings
         self._people_attributes, self._group_attributes = attributes
@@ -71,9 +72,20 @@ class LdapFollower:
         return groups is not None and groups.primary
 
     @property
+    def server(self) -> str:
+        """The server that told the changes."""
+        return self._cookie.server if self._cookie is not None else ""
+
+    @property
     def nested(self) -> bool:
         """Whether members of a group's groups count as its members."""
         return self._settings.groups is not None and self._settings.groups.nested
+
+    def try_out(self) -> None:
+        """Returns when the server would tell what has changed; else Doubt says why it would not."""
+        with self._reading() as session:
+            for watch in watches(self._settings):
+                self._ask(session, watch._replace(filter=NOBODY), None)
 
     def start(self) -> None:
         """Before a full read: asks where the directory stands."""
@@ -97,7 +109,7 @@ class LdapFollower:
         """What has changed since; nothing is read again yet."""
         kept = cookie_of(text)
         self._cookie = kept
-        with self._reading() as session:
+        with self._reading(kept.server) as session:
             if session.url != kept.server:
                 raise Doubt(f"{session.url} answers instead of {kept.server}")
             told = [(watch, self._ask(session, watch, most)) for watch in kept.watches]

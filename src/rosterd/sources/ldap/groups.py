@@ -28,16 +28,17 @@ def by_logon(members: Sequence[str]) -> bool:
 def member_refs(source: str, members: Sequence[str], values: Sequence[list[bytes]]) -> tuple[str, ...]:
     """The refs in the values of the member attributes, each once, in the server's order.
 
-    Takes the values out of their lists, so that a group of 50,000 is not held twice.
+    Takes the values out of their lists, so that a group of 50,000 is not held twice. An empty value is nobody: it
+    stands in groups that their class (RFC 4519, 3.5) does not allow to have no member at all.
     """
     refs: dict[str, None] = {}
     for name, some in zip(members, values, strict=True):
         some.reverse()
         texts = (some.pop().decode("utf-8", "replace") for _ in range(len(some)))
         if name.lower() == MEMBER_UID:
-            refs.update((ref_logon(source, text.replace("\0", "")), None) for text in texts)
+            refs.update((ref_logon(source, text.replace("\0", "")), None) for text in texts if text)
         else:
-            refs.update((_ref(normalise_dn(_bare(text))), None) for text in texts)
+            refs.update((_ref(normalise_dn(_bare(text))), None) for text in texts if text)
     return tuple(refs)
 
 

@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from rosterd.errors import SourceError, Stopped
@@ -21,7 +22,10 @@ SLICE = 0.5  # seconds after which a waiting receive looks at the stop event
 
 @dataclass
 class Budget:
-    """What a read may still cost. `ends` is on the monotonic clock; `silence` is seconds per receive."""
+    """What a read may still cost. `ends` is on the monotonic clock; `silence` is seconds per receive.
+
+    `in_by`: until when the server must have let us in, on the same clock.
+    """
 
     ends: float
     deadline: float
@@ -29,9 +33,10 @@ class Budget:
     bytes_left: int
     max_bytes: int
     stop: threading.Event
+    in_by: float = inf
 
     def check(self, waiting_since: float) -> float:
-        """Seconds the next wait may take. Raises Stopped, SourceError (deadline) or Unusable (silence)."""
+        """Seconds the next wait may take. Raises Stopped, SourceError (deadline) or Unusable (silence, `in_by`)."""
         if self.stop.is_set():
             raise Stopped
         now = time.monotonic()
@@ -46,12 +51,17 @@ class Budget:
                 f"the server said nothing for {self.silence:g} s",
                 hint="raise `timeout` of this source, or ask why the server is slow",
             )
-        return min(SLICE, self.ends - now, quiet - now)
+        if now >= self.in_by:
+            raise Unusable(
+                f"the server did not let us in within {self.silence:g} s",
+                hint="raise `timeout` of this source, or ask why the server is slow",
+            )
+        return min(SLICE, self.ends - now, quiet - now, self.in_by - now)
 
     def left(self) -> float:
         """Seconds a step that cannot be sliced may take."""
         self.check(time.monotonic())
-        return min(self.silence, max(self.ends - time.monotonic(), 0.01))
+        return min(self.silence, max(min(self.ends, self.in_by) - time.monotonic(), 0.01))
 
     def spend(self, size: int) -> None:
         """Counts received bytes; SourceError when there are too many."""

@@ -6,6 +6,7 @@ send the password to a host of their own, with a perfectly valid certificate for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from random import SystemRandom
 from typing import TypeAlias
@@ -22,6 +23,10 @@ MOST = 20  # servers tried of one name
 
 # Host, port, and its addresses where they were asked for.
 Found: TypeAlias = tuple[str, int, tuple[str, ...]]
+
+# What stands before the domain in the name of a service: also _ldap._tcp.SITE._sites.dc._msdcs.acme.example, the
+# names of a site's and of all domain controllers (MS-ADTS 6.3.2.3).
+_DOMAIN = re.compile(r".*(?:^|\.)_[^.]+\.")
 
 _dice = SystemRandom()
 
@@ -76,9 +81,9 @@ def _ordered(rows: list[tuple[int, int, str, int]]) -> list[tuple[str, int]]:
 
 
 def _forbid_strangers(service: str, found: Sequence[tuple[str, int]]) -> None:
-    domain = service.partition("._tcp.")[2].rstrip(".").lower()
+    domain = _DOMAIN.sub("", service.lower()).rstrip(".")
     for host, _ in found:
-        if not host.lower().endswith(f".{domain}"):
+        if not f".{host.lower()}".endswith(f".{domain}"):
             raise SourceError(
                 f"DNS names {host} for {service}, which is not in that domain, so it is not trusted",
                 hint="name the server itself in `urls` if it is the right one",

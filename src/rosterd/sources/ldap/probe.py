@@ -26,6 +26,7 @@ class Probe:
     """The state of a directory. `tls` is "" on a connection in clear, `certificate_ends` None then."""
 
     server: str
+    passed_over: tuple[str, ...]  # servers before this one, and why they were not used
     tls: str
     certificate_ends: date | None
     vendor: str
@@ -45,6 +46,7 @@ def look(source: str, settings: LdapSettings, attributes: Sequence[str], session
     warnings = Warnings()
     return Probe(
         server=session.url,
+        passed_over=session.passed_over,
         tls=(secured.version() or "") if secured else "",
         certificate_ends=_ends(secured) if secured else None,
         vendor=" ".join([*about.get("vendorname", []), *about.get("vendorversion", [])]),

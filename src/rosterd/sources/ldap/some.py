@@ -8,7 +8,7 @@ from typing import TypeAlias
 from rosterd.errors import SourceError
 from rosterd.sources.ldap import ber
 from rosterd.sources.ldap.connect import compile_search
-from rosterd.sources.ldap.dn import normalise_dn, within
+from rosterd.sources.ldap.dn import normalise_dn, parent, within
 from rosterd.sources.ldap.pages import Page, Tally
 from rosterd.sources.ldap.results import SUCCESS, failure, printable
 from rosterd.sources.ldap.session import Session
@@ -63,11 +63,3 @@ def lies_in(dn: str, base: str, scope: str) -> bool:
     if not within(name, root):
         return False
     return scope == "subtree" or (name != root and parent(name) == root)
-
-
-def parent(name: str) -> str:
-    """A normalised name without its first part; "" when there is no other."""
-    at = 0
-    while (at := name.find(",", at)) > 0 and name[at - 1] == "\\":
-        at += 1
-    return name[at + 1 :] if at > 0 else ""

@@ -25,13 +25,15 @@ GROUPS: Final = "groups"
 CONTAINERS: Final = "containers"
 DOMAIN: Final = "domain"  # all of it, whatever it is: how Active Directory tells changes
 
-FORM = 1  # of a cookie; another one is not understood
+FORM = 2  # of a cookie and of the names kept with it; another one is not understood
 
 # What usually holds other entries. Others are only seen by the full compare.
 ALL_CONTAINERS = (
     "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=domain)(objectClass=dcObject)"
     "(objectClass=locality)(objectClass=country)(objectClass=container)(objectClass=nsContainer))"
 )
+
+NOBODY = "(objectClass=nobody-has-this-class)"  # to ask a question that costs the server nothing
 
 
 class Watch(NamedTuple):
