@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from rosterd import due as rules
-from rosterd.autodesk.kept import SignIn
+from rosterd.autodesk.kept import LIFE, SignIn
 from rosterd.errors import CredentialsError, worst
 from rosterd.ledger.desk import HeldPlan, RunRow
 from rosterd.ledger.reading import Binding
@@ -52,8 +52,10 @@ def customer_status(
     reason = last.reason if last and code else None
     if binding.paused_at is not None:
         reason = binding.paused_why
-    elif sign_in is not None and sign_in.needed and worst([code, CredentialsError.exit_code]) != code:
+    elif sign_in is not None and sign_in.needed and _adds(code):
         code, state, reason = CredentialsError.exit_code, "sign-in needed", sign_in.needed
+    elif (refused := _refused(ledger, binding, settings, sign_in)) and _adds(code):
+        code, state, reason = CredentialsError.exit_code, "access refused", refused
     return {
         "state": state,
         "exit_code": code,
@@ -105,6 +107,24 @@ def _state(
     if due is not None and now > due + LATE:
         return PENDING, "overdue"
     return 0, "in step"
+
+
+def _adds(code: int) -> bool:
+    """Whether refused credentials weigh more than what is known of a customer already."""
+    return worst([code, CredentialsError.exit_code]) != code
+
+
+def _refused(
+    ledger: SqliteLedger, binding: Binding, settings: CustomerSettings, sign_in: SignIn | None
+) -> str:
+    """Why the last read of access was refused, also when runs that read none came after it; "" when it was not.
+
+    A sign-in that is newer has answered it, as far as can be known before the next read.
+    """
+    refusal = ledger.refusal(binding.id) if settings.autodesk is not None else None
+    if refusal is None or (sign_in is not None and (sign_in.ends or 0.0) - LIFE > refusal.at):
+        return ""
+    return f"access could not be read: {refusal.reason}"
 
 
 def _sign_in(found: SignIn | None) -> dict[str, Any] | None:

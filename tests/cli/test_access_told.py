@@ -65,6 +65,24 @@ def test_a_customer_that_needs_no_person_needs_no_sign_in(office: Office) -> Non
     assert sign_in(office) == (0, None)
 
 
+def test_a_refused_token_is_not_forgotten_by_runs_that_read_no_access(office: Office) -> None:
+    """401 on every token, fresh ones too: the sign-in itself is good, and access was not read."""
+    office.one(code=0)
+    office.fault("status", path="collaborators", status=401)
+    office.one(code=9)
+    office.one("--only", "NDD//ana", code=0)
+    for _ in range(2):
+        found = office.do("status", "--json")
+        part = found.document["customers"]["acme"]
+        assert (found.code, part["exit_code"], part["state"]) == (9, 9, "access refused")
+        assert "a fresh token was refused (401)" in part["reason"]
+        assert not part["sign_in"]["needed"]
+    assert "access refused" in office.do("status").out
+    office.calm()
+    office.one(code=0)
+    assert sign_in(office)[0] == 0
+
+
 def until(holds: Callable[[], Any], running: Running) -> Any:
     """Asks until it holds."""
     deadline = time.monotonic() + PATIENCE
