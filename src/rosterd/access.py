@@ -16,6 +16,7 @@ from rosterd.errors import CredentialsError, LedgerError, RosterdError, Stopped,
 from rosterd.reporting import About, build
 
 HELD = "it was read, but a guard holds what it shows"
+EMPTIED = "it says that nobody has access any more; its last state is kept until the next read says so too"
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,24 @@ def note_directory(
             ledger.note_accounts(binding, (), left, now)
 
 
+def note_refusal(ledger: Any, binding: int, problems: Sequence[RosterdError], now: float) -> None:
+    """Keeps that access was refused until it is read again: runs that read none must not make it forgotten."""
+    refused = [f"{error}" for error in problems if isinstance(error, CredentialsError)]
+    ledger.note_refusal(binding, refused[0] if refused else "", now)
+
+
 def read_places(
     source: AccessSource | None, printers: Sequence[Place], ledger: Any, binding: int,
     clock: Callable[[], float], stop: threading.Event, progress: Callable[[str, int], None],
 ) -> list[RosterdError]:  # fmt: skip
-    """Reads every place on its own; gives what went wrong. Raises Stopped or LedgerError."""
+    """Reads every place on its own; gives what went wrong. Raises Stopped or LedgerError.
+
+    A place that had people and shows nobody is believed when it says so twice: an empty answer is easily a fault.
+    """
     places = source.places() if source is not None else ()
     problems: list[RosterdError] = []
     ledger.forget_places(binding, [*places, *printers], keep=("directory",))
+    known = {place[:2]: (reason, entries) for place, _, reason, entries, _ in ledger.places(binding)}
     for place in printers:
         ledger.note_place(binding, place, clock(), entries=len(ledger.registrations(binding, place.id)))
     for place in places:
@@ -80,6 +91,9 @@ def read_places(
         assert source is not None
         try:
             snapshot = source.read(place)
+            emptied, (reason, entries) = TargetError(EMPTIED, where=place.id), known.get(place[:2], ("", 0))
+            if entries and not snapshot.holders and reason != f"{emptied}":
+                raise emptied
         except TargetError as error:
             ledger.note_place(binding, place, clock(), reason=f"{error}")
             problems.append(error)

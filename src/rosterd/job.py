@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class Job:
     printers: tuple[
         tuple[str, str], ...
     ] = ()  # 3D printers, each with the group whose members are registered
+    printer_names: Mapping[str, str] = field(default_factory=dict)  # what people call them
     managers: str = ""  # the grouping whose members may own and manage applications and twins
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from rosterd.access import note_directory, read_places, write_report
+from rosterd.access import note_directory, note_refusal, read_places, write_report
 from rosterd.comeback import asked, note_pause, source_place
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
@@ -150,9 +150,12 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
     if not tools.access:
         return
     doors = tools.autodesk(job.name)
-    printers = [Place(PRINTER, printer, printer) for printer, _ in job.printers]
+    printers = [
+        Place(PRINTER, printer, job.printer_names.get(printer, printer)) for printer, _ in job.printers
+    ]
     problems = read_places(doors.source, printers, ledger, binding, tools.clock, tools.stop, tools.progress)
     outcome.elsewhere.problems, outcome.elsewhere.asked = problems, True
+    note_refusal(ledger, binding, problems, tools.clock())
     if tools.reports is not None:
         names = tuple(plan.source.name for plan in job.sources)
         about = About(binding, job.name, job.client, names, job.managers)

@@ -21,6 +21,7 @@ from rosterd.sources.settings import CsvSettings, LdapSettings
 def job(name: str, customer: CustomerSettings, settings: Settings, stop: threading.Event, log: Any) -> Job:
     """One customer, compiled. Raises SettingsError for a template that does not parse."""
     access = customer.autodesk is not None or customer.printers is not None
+    shared = customer.printers.registrations if customer.printers else {}
     sources = [
         source_plan(name, label, wanted, stop, log, access=access)
         for label, wanted in customer.sources.items()
@@ -46,10 +47,8 @@ def job(name: str, customer: CustomerSettings, settings: Settings, stop: threadi
         lanes=settings.orbix.concurrency,
         changed=settings.changed,
         access=access,
-        printers=tuple(
-            (printer, wanted.group)
-            for printer, wanted in (customer.printers.registrations if customer.printers else {}).items()
-        ),
+        printers=tuple((printer, wanted.group) for printer, wanted in shared.items()),
+        printer_names={printer: wanted.name for printer, wanted in shared.items() if wanted.name},
         managers=managers(customer),
     )
 
