@@ -9,10 +9,17 @@ from itertools import chain
 from typing import Any
 
 from rosterd.changes import difference
-from rosterd.core.access import AccessReport, Finding, Place
+from rosterd.core.access import APPLICATION, TWIN, AccessReport, Finding, Place
 from rosterd.core.doors import AccessSource
 from rosterd.draft import Plan
-from rosterd.errors import CredentialsError, LedgerError, RosterdError, Stopped, TargetError
+from rosterd.errors import (
+    CredentialsError,
+    LedgerError,
+    RosterdError,
+    SettingsError,
+    Stopped,
+    TargetError,
+)
 from rosterd.reporting import About, build
 
 HELD = "it was read, but a guard holds what it shows"
@@ -71,6 +78,14 @@ def note_refusal(ledger: Any, binding: int, problems: Sequence[RosterdError], no
     ledger.note_refusal(binding, refused[0] if refused else "", now)
 
 
+def note_unread(ledger: Any, binding: int, error: RosterdError, now: float) -> list[RosterdError]:
+    """No place could even be asked: what was known of them stands. Gives what went wrong, which is this."""
+    for place, *_ in ledger.places(binding):
+        if place.kind in (APPLICATION, TWIN):
+            ledger.note_place(binding, place, now, reason=f"{error}")
+    return [error]
+
+
 def read_places(
     source: AccessSource | None, printers: Sequence[Place], ledger: Any, binding: int,
     clock: Callable[[], float], stop: threading.Event, progress: Callable[[str, int], None],
@@ -126,5 +141,6 @@ def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Fou
 
 def exit_codes(found: Found) -> list[int]:
     """What reading access adds to a run's exit code: 9 when somebody must sign in, 3 for an incomplete report."""
-    codes = [one.exit_code for one in found.problems if isinstance(one, CredentialsError | LedgerError)]
+    own = (CredentialsError, LedgerError, SettingsError)
+    codes = [one.exit_code for one in found.problems if isinstance(one, own)]
     return [*codes, *[3] * bool(found.problems or not found.complete)]

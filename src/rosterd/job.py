@@ -120,4 +120,6 @@ class Outcome:
             for problem in (*self.problems, *self.elsewhere.failed, *self.elsewhere.problems)
         ]
         sentences += list(self.verdict.reasons) if self.held else []
-        return "; ".join(sentences + self.notes) or None
+        return (
+            "; ".join(dict.fromkeys(sentences + self.notes)) or None
+        )  # several places may fail for one cause
