@@ -199,7 +199,7 @@ def _doubles(ids: dict[str, dict[str, str]], context: Context) -> Iterator[Findi
 def _of_people(context: Context) -> Iterator[Finding]:
     for key, name, reason in context.refused:
         said = (
-            f"{name or key} is in the directory and cannot print: Orbix refused the record ({reason}).",
+            f"{name or key} is in the directory and cannot print: Orbix refused the record ({reason.rstrip('.')}).",
             "Mend the record in the directory; it is sent again as soon as it changes.",
         )
         yield _finding(context, "medium", "refused", (key,), said, person=key)

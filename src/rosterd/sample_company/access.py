@@ -26,7 +26,7 @@ NAMES = {
     APPLICATION: "Plant viewer",
     TWINS[0]: "Headquarters Lisboa",
     TWINS[1]: "Plant Hamburg",
-    PRINTER: "Workshop printer",
+    PRINTER: "Workshop",
 }
 
 _GROUP = "urn:adsk.dtg:facility-managers-0000"
