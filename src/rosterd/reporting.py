@@ -119,11 +119,7 @@ _VERDICT = Grant._fields.index("verdict")
 def _context(
     ledger: Any, about: About, now: float, seen: Mapping[str, str], printers: Mapping[str, str], known: Index
 ) -> Context:
-    managers: frozenset[str] | None = None
-    if about.managers:
-        group = fold(about.managers).encode()
-        keys = [seat.partition(NUL)[2] for seat in ledger.seats_of(about.binding, group, 1_000_000)]
-        managers = frozenset(ledger.shown(about.binding, keys).values())
+    managers, called = _managers(ledger, about)
     codes = [
         (
             one.printer,
@@ -135,7 +131,18 @@ def _context(
         if one.handed is None and one.state != "again"
     ]
     refused = ledger.refused_people(about.binding)
-    return Context(iso(now), about.managers, managers, refused, codes, known.outside, seen)
+    return Context(iso(now), called, managers, refused, codes, known.outside, seen)
+
+
+def _managers(ledger: Any, about: About) -> tuple[frozenset[str] | None, str]:
+    """Who may own and manage places, None for anybody; and the grouping they are in, in words."""
+    if not about.managers:
+        return None, ""
+    group = fold(about.managers).encode()
+    if not any(row[0] == group for row in ledger.groups(about.binding)):
+        return frozenset(), f"{about.managers}, which Orbix does not have"
+    keys = [seat.partition(NUL)[2] for seat in ledger.seats_of(about.binding, group, 1_000_000)]
+    return frozenset(ledger.shown(about.binding, keys).values()), about.managers
 
 
 def _people(ledger: Any, binding: int) -> Iterator[list[PersonRow]]:

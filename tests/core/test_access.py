@@ -115,6 +115,14 @@ def test_findings_of_strangers_disabled_managers_doubles_and_owners(site: Site) 
     assert severities == sorted(severities, key=["high", "medium", "low"].index)
 
 
+def test_a_group_of_managers_that_is_not_there_is_said_to_be_missing(site: Site) -> None:
+    site.office.job["managers"] = "Makres"
+    site.run()
+    outside = [finding.sentence for finding in site.desk.findings("manager-outside")]
+    assert len(outside) == 3
+    assert all(one.endswith("is not in the group Makres, which Orbix does not have.") for one in outside)
+
+
 def test_a_level_of_none_is_no_access(site: Site) -> None:
     site.autodesk.held = {SITE: [Holder("u-bob", "Bob", "bob@other.example", "None")]}
     site.run()
