@@ -22,6 +22,7 @@ _ASKED = (
     "ipaTopologyPluginVersion",
 )
 _CONTEXT = compile_search("", "base", "(objectClass=*)", ["defaultNamingContext"])
+_LOADED = compile_search("", "base", "(objectClass=*)", ["dataversion"])
 _HIGHEST = compile_search("", "base", "(objectClass=*)", ["highestCommittedUSN"])
 _SEARCH = compile_search("", "base", "(objectClass=*)", _ASKED)
 
@@ -49,6 +50,11 @@ def highest_change(session: Session) -> int:
     """How many changes an Active Directory server has counted (MS-ADTS 3.1.1.3.2.11); 0 when it does not say."""
     said = _said(session, _HIGHEST)
     return int(said) if said.isascii() and said.isdigit() else 0
+
+
+def loaded_at(session: Session) -> str:
+    """Since when a 389 Directory Server has had its data: since it was started; "" when it does not say."""
+    return _said(session, _LOADED)
 
 
 def _said(session: Session, search: Search) -> str:
