@@ -12,6 +12,7 @@ import apsw
 import pytest
 from tests.real import dirsrv
 from tests.real.ldap.follow_kit import broken, followed, following, generous, proven, read_whole
+from tests.real.ldap.follow_walk import Words, walked
 from tests.real.ldap.runs_kit import (
     BRANCH,
     GROUPS,
@@ -154,3 +155,20 @@ def test_an_answer_that_breaks_concludes_nothing(directory: dirsrv.Dirsrv, tmp_p
                 relay,
                 lambda number: directory.modify(replaced(p(6), "mail", f"{number}@acme.example")),
             )
+
+
+def test_after_a_walk_at_random_the_state_is_that_of_a_full_read(
+    directory: dirsrv.Dirsrv, tmp_path: Path
+) -> None:
+    words = Words(
+        rdn="uid",
+        places=(PEOPLE, f"ou=Branch,{PEOPLE}", GROUPS),
+        groups=(FLOOR1, f"cn=inner,{GROUPS}"),
+        account=lambda name: joins("", person(name)).partition("changetype: add\n")[2],
+        off=("nsAccountLock", "", "true"),
+        linked=False,
+    )
+    source = hq(directory.url, flavor="389ds", follow=True)
+    source["people"] |= {"base": PEOPLE}
+    with following(tmp_path, None, source, guards=generous()) as site:
+        walked(site, directory.modify, words, 12)
