@@ -48,7 +48,9 @@ def serve(loaded: Loaded, customers: Sequence[str], log: Any, again: Callable[[]
     try:
         lock = RunLock(path.with_name(f"{path.name}.service"), "rosterd run")
         try:
-            Service(settings, customers, ledger, log, again).run()
+            service = Service(settings, customers, ledger, log, again)
+            agenda.leave_out(service.board, service.notifier, loaded.apart, service.clock.wall())
+            service.run()
         finally:
             lock.close()
     finally:
@@ -172,7 +174,7 @@ class Service:
             judge = self.notifier.judgement
             self.notifier.tell(judge.settings_kept(str(error), error.hint, self.clock.wall()))
         else:
-            self.board.settings_problem = ""
+            self.board.settings_problem = self.board.left_out = ""
             old, self.turns.generation = (
                 self.turns.generation,
                 Generation(settings, self.stop, self._log, self.metrics),

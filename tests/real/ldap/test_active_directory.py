@@ -142,6 +142,14 @@ def test_check_recognises_the_flavor(domain: Domain, site: Site) -> None:
     assert "objectGUID" in detail and "accountExpires" in detail
 
 
+def test_somebody_is_explained_from_the_directory(domain: Domain, site: Site) -> None:
+    """Before any run, by logon; the domain's name, which no person's entry has, is among what is read."""
+    (one,) = site.do("explain", plain(100), "--json").document["people"]
+    (entry,) = one["sources"][0]["entries"]
+    assert (one["state"], one["key"], entry["fate"]) == ("new", f"{NETBIOS}//{plain(100)}", "wanted")
+    assert entry["values"]["nETBIOSName"] == NETBIOS
+
+
 def test_check_says_whether_changes_can_be_followed(domain: Domain, site: Site) -> None:
     def told() -> str:
         findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
