@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 from rosterd import assemble
@@ -206,11 +207,8 @@ class Service:
             self.turns.take(entry)
             return
         try:
-            ledger = self.reader()
-            try:
+            with closing(self.reader()) as ledger:
                 gone = ledger.prune(self.clock.wall(), self.settings.ledger.keep_days)
-            finally:
-                ledger.close()
             self._log.info("pruned", rows=gone)
             with self.turns.generation.used() as now:
                 for problem in now.doors.reports.prune():

@@ -41,25 +41,11 @@ def findings(
     """What is found of ledger, token and sources, one after the other."""
     found = [_finding("ledger", lambda: _ledger(loaded)), _finding("orbix", lambda: _orbix(loaded, logger))]
     for name in chosen(loaded.settings, customers):
-<<<<<<< HEAD
-        for label, wanted in loaded.settings.customers[name].sources.items():
-            found.append(
-                _finding(
-                    f"{name}: source {label}",
-                    lambda name=name, label=label, wanted=wanted: _source(
-                        assemble.source_plan(name, label, wanted, stop, logger)
-                    ),
-                )
-            )
-        if loaded.settings.customers[name].autodesk is not None:
-            found.append(
-=======
         customer = loaded.settings.customers[name]
         for label, wanted in customer.sources.items():
-            findings += _source_findings(name, label, wanted, customer.everybody, stop, logger)
+            found += _source_findings(name, label, wanted, customer.everybody, stop, logger)
         if customer.autodesk is not None:
-            findings.append(
->>>>>>> origin/main
+            found.append(
                 _finding(f"{name}: autodesk", lambda name=name: _autodesk(loaded, name, stop, logger))
             )
     return found
@@ -198,19 +184,12 @@ def _mapped(plan: SourcePlan, attributes: Sequence[str], batch: Batch) -> list[d
 def lines(found: Sequence[dict[str, Any]]) -> list[str]:
     """Findings for people."""
     colours = paint()
-<<<<<<< HEAD
     out = []
     for finding in found:
-        mark = colours.good("ok  ") if not finding["exit_code"] else colours.bad("FAIL")
-        out.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
-=======
-    lines = []
-    for finding in findings:
         mark = colours.bad("FAIL") if finding["exit_code"] else colours.good("ok  ")
         if finding["next"] and not finding["exit_code"]:
             mark = colours.odd("warn")
-        lines.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
->>>>>>> origin/main
+        out.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
         if finding["next"]:
             out.append(f"     next: {words.safe(finding['next'])}")
         rows = [(p["key"], p["name"], p["email"], p["reason"]) for p in finding["people"]]
