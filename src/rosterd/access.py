@@ -9,13 +9,21 @@ from itertools import chain
 from typing import Any
 
 from rosterd.changes import difference
-from rosterd.core.access import AccessReport, Finding, Place
+from rosterd.core.access import APPLICATION, TWIN, AccessReport, Finding, Place
 from rosterd.core.doors import AccessSource
 from rosterd.draft import Plan
-from rosterd.errors import CredentialsError, LedgerError, RosterdError, Stopped, TargetError
+from rosterd.errors import (
+    CredentialsError,
+    LedgerError,
+    RosterdError,
+    SettingsError,
+    Stopped,
+    TargetError,
+)
 from rosterd.reporting import About, build
 
 HELD = "it was read, but a guard holds what it shows"
+EMPTIED = "it says that nobody has access any more; its last state is kept until the next read says so too"
 
 
 @dataclass(frozen=True)
@@ -64,14 +72,32 @@ def note_directory(
             ledger.note_accounts(binding, (), left, now)
 
 
+def note_refusal(ledger: Any, binding: int, problems: Sequence[RosterdError], now: float) -> None:
+    """Keeps that access was refused until it is read again: runs that read none must not make it forgotten."""
+    refused = [f"{error}" for error in problems if isinstance(error, CredentialsError)]
+    ledger.note_refusal(binding, refused[0] if refused else "", now)
+
+
+def note_unread(ledger: Any, binding: int, error: RosterdError, now: float) -> list[RosterdError]:
+    """No place could even be asked: what was known of them stands. Gives what went wrong, which is this."""
+    for place, *_ in ledger.places(binding):
+        if place.kind in (APPLICATION, TWIN):
+            ledger.note_place(binding, place, now, reason=f"{error}")
+    return [error]
+
+
 def read_places(
     source: AccessSource | None, printers: Sequence[Place], ledger: Any, binding: int,
     clock: Callable[[], float], stop: threading.Event, progress: Callable[[str, int], None],
 ) -> list[RosterdError]:  # fmt: skip
-    """Reads every place on its own; gives what went wrong. Raises Stopped or LedgerError."""
+    """Reads every place on its own; gives what went wrong. Raises Stopped or LedgerError.
+
+    A place that had people and shows nobody is believed when it says so twice: an empty answer is easily a fault.
+    """
     places = source.places() if source is not None else ()
     problems: list[RosterdError] = []
     ledger.forget_places(binding, [*places, *printers], keep=("directory",))
+    known = {place[:2]: (reason, entries) for place, _, reason, entries, _ in ledger.places(binding)}
     for place in printers:
         ledger.note_place(binding, place, clock(), entries=len(ledger.registrations(binding, place.id)))
     for place in places:
@@ -80,6 +106,9 @@ def read_places(
         assert source is not None
         try:
             snapshot = source.read(place)
+            emptied, (reason, entries) = TargetError(EMPTIED, where=place.id), known.get(place[:2], ("", 0))
+            if entries and not snapshot.holders and reason != f"{emptied}":
+                raise emptied
         except TargetError as error:
             ledger.note_place(binding, place, clock(), reason=f"{error}")
             problems.append(error)
@@ -112,5 +141,6 @@ def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Fou
 
 def exit_codes(found: Found) -> list[int]:
     """What reading access adds to a run's exit code: 9 when somebody must sign in, 3 for an incomplete report."""
-    codes = [one.exit_code for one in found.problems if isinstance(one, CredentialsError | LedgerError)]
+    own = (CredentialsError, LedgerError, SettingsError)
+    codes = [one.exit_code for one in found.problems if isinstance(one, own)]
     return [*codes, *[3] * bool(found.problems or not found.complete)]

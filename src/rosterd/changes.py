@@ -58,6 +58,11 @@ def _finding_item(finding: Finding) -> tuple[str, str, str]:
     return finding.id, f"{finding.severity}\x1f{finding.person}\x1f{finding.place}", finding.sentence
 
 
+def _weight(what: str, value: str) -> str:
+    """What of a value is news when it changes; what a finding's place is called is none, its id tells it apart."""
+    return value.rpartition("\x1f")[0] if what == "finding" else value
+
+
 def _compare(
     found: Difference, what: str, now: Iterable[list[tuple[str, str, str]]],
     then: Iterable[list[tuple[str, str, str, float]]], places: Mapping[tuple[str, str], str],
@@ -67,7 +72,7 @@ def _compare(
         said: list[tuple[str, str, str, str]] = []
         for key, value, sentence in {row[0]: row for row in ours}.values():
             before = old.pop(key, None)
-            if before is None or before[0] != value:
+            if before is None or _weight(what, before[0]) != _weight(what, value):
                 said.append((what, key, value, sentence))
                 _note(found, what, key, before, (value, sentence), places)
         for key, before in old.items():

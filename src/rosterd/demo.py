@@ -63,10 +63,6 @@ def _fresh(directory: Path) -> None:
 def _account(directory: Path, colours: words.Paint) -> Iterator[str]:
     yield colours.bold("Where to look")
     for name, what in (
-        (
-            "reports/acme.html",
-            "who has access to Autodesk, twins and the 3D printer, and who should not: open it",
-        ),
         ("people.csv", "the company, as of day 2"),
         ("groups.csv", "who is in which group"),
         ("rosterd.toml", "the settings of this run"),
@@ -84,3 +80,7 @@ def _account(directory: Path, colours: words.Paint) -> Iterator[str]:
         (f"{program} settings sample", "a commented settings file to start from"),
     ):
         yield f"  {command}  {colours.dim(what)}"
+    yield ""
+    yield colours.bold("The access report, to open in a browser")
+    yield colours.dim("  who has access to Autodesk, twins and the 3D printer, and who should not")
+    yield f"  {(directory / 'reports' / 'acme.html').resolve()}"

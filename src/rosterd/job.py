@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class Job:
         tuple[str, str], ...
     ] = ()  # 3D printers, each with the group whose members are registered
     everybody: str = ""  # why changes alone never do, though a source is followed
+    printer_names: Mapping[str, str] = field(default_factory=dict)  # what people call them
     managers: str = ""  # the grouping whose members may own and manage applications and twins
 
 
@@ -120,4 +121,6 @@ class Outcome:
             for problem in (*self.problems, *self.elsewhere.failed, *self.elsewhere.problems)
         ]
         sentences += list(self.verdict.reasons) if self.held else []
-        return "; ".join(sentences + self.notes) or None
+        return (
+            "; ".join(dict.fromkeys(sentences + self.notes)) or None
+        )  # several places may fail for one cause

@@ -13,6 +13,7 @@ from typing import Any
 
 from rosterd.core.access import GONE as LEFT_VERDICT
 from rosterd.core.access import (
+    PRINTER,
     STRANGER,
     VERDICTS,
     AccessReport,
@@ -24,7 +25,7 @@ from rosterd.core.access import (
     TrendPoint,
 )
 from rosterd.core.findings import Context, find
-from rosterd.core.join import Owners, grants, index
+from rosterd.core.join import Index, Owners, grants, index
 from rosterd.core.merge import align
 from rosterd.core.people import NUL, fold
 from rosterd.core.plan import PERSON
@@ -65,7 +66,9 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
     said = {key: iso(first) for page in ledger.reported(binding, "finding") for key, _, _, first in page}
     verdicts: Counter[str] = Counter()
     rows = Kept(lambda: map(packed, grants(ledger.holders(binding), owners)), Grant)
-    found = find(_counted(rows.columns(), verdicts), known.double, _context(ledger, about, now, said))
+    printers = {state.id: state.name for state in states if state.kind == PRINTER}
+    context = _context(ledger, about, now, said, printers, known)
+    found = find(_counted(rows.columns(), verdicts), known.double, context)
     counts = {"people": ledger.count_accounts(binding), "grants": verdicts.total(), "findings": len(found)}
     counts |= {verdict: verdicts[verdict] for verdict in VERDICTS}
     return AccessReport(
@@ -113,18 +116,33 @@ def _counted(pages: Iterable[Columns], verdicts: Counter[str]) -> Iterator[list[
 _VERDICT = Grant._fields.index("verdict")
 
 
-def _context(ledger: Any, about: About, now: float, seen: Mapping[str, str]) -> Context:
-    managers: frozenset[str] | None = None
-    if about.managers:
-        group = fold(about.managers).encode()
-        keys = [seat.partition(NUL)[2] for seat in ledger.seats_of(about.binding, group, 1_000_000)]
-        managers = frozenset(ledger.shown(about.binding, keys).values())
+def _context(
+    ledger: Any, about: About, now: float, seen: Mapping[str, str], printers: Mapping[str, str], known: Index
+) -> Context:
+    managers, called = _managers(ledger, about)
     codes = [
-        (one.printer, one.email, "doubt" if one.state == "doubt" else "waiting")
+        (
+            one.printer,
+            printers.get(one.printer, one.printer),
+            one.email,
+            "doubt" if one.state == "doubt" else "waiting",
+        )
         for one in ledger.registrations(about.binding)
         if one.handed is None and one.state != "again"
     ]
-    return Context(iso(now), about.managers, managers, ledger.refused_people(about.binding), codes, seen)
+    refused = ledger.refused_people(about.binding)
+    return Context(iso(now), called, managers, refused, codes, known.outside, seen)
+
+
+def _managers(ledger: Any, about: About) -> tuple[frozenset[str] | None, str]:
+    """Who may own and manage places, None for anybody; and the grouping they are in, in words."""
+    if not about.managers:
+        return None, ""
+    group = fold(about.managers).encode()
+    if not any(row[0] == group for row in ledger.groups(about.binding)):
+        return frozenset(), f"{about.managers}, which Orbix does not have"
+    keys = [seat.partition(NUL)[2] for seat in ledger.seats_of(about.binding, group, 1_000_000)]
+    return frozenset(ledger.shown(about.binding, keys).values()), about.managers
 
 
 def _people(ledger: Any, binding: int) -> Iterator[list[PersonRow]]:

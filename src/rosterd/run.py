@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from rosterd.access import note_directory, read_places, write_report
+from rosterd.access import note_directory, note_refusal, note_unread, read_places, write_report
 from rosterd.comeback import asked, note_pause, source_place
 from rosterd.core.access import PRINTER, Place
 from rosterd.core.guard import judge
@@ -17,7 +17,7 @@ from rosterd.delivery import deliver
 from rosterd.document import NAMES, customer_document
 from rosterd.draft import Terms
 from rosterd.emails import SharedEmails
-from rosterd.errors import LedgerError, RosterdError, SourceError, Stopped
+from rosterd.errors import LedgerError, RosterdError, SettingsError, SourceError, Stopped
 from rosterd.following import Following
 from rosterd.gather import Gathered, SourcePlan, gather
 from rosterd.job import Job, Outcome, Tools
@@ -149,10 +149,9 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
     note_directory(ledger, binding, outcome.plan, outcome.read, tools.clock(), held=outcome.held)
     if not tools.access:
         return
-    doors = tools.autodesk(job.name)
-    printers = [Place(PRINTER, printer, printer) for printer, _ in job.printers]
-    problems = read_places(doors.source, printers, ledger, binding, tools.clock, tools.stop, tools.progress)
+    problems = _places(job, tools, binding)
     outcome.elsewhere.problems, outcome.elsewhere.asked = problems, True
+    note_refusal(ledger, binding, problems, tools.clock())
     if tools.reports is not None:
         names = tuple(plan.source.name for plan in job.sources)
         about = About(binding, job.name, job.client, names, job.managers)
@@ -160,6 +159,18 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
         found.problems = problems + found.problems
         found.failed, found.asked = outcome.elsewhere.failed, True
         outcome.elsewhere = found
+
+
+def _places(job: Job, tools: Tools, binding: int) -> list[RosterdError]:
+    """Reads every place; gives what went wrong."""
+    printers = [
+        Place(PRINTER, printer, job.printer_names.get(printer, printer)) for printer, _ in job.printers
+    ]
+    try:
+        doors = tools.autodesk(job.name)
+    except SettingsError as error:
+        return note_unread(tools.ledger, binding, error, tools.clock())
+    return read_places(doors.source, printers, tools.ledger, binding, tools.clock, tools.stop, tools.progress)
 
 
 def _read(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from rosterd import due as rules
-from rosterd.autodesk.kept import SignIn
+from rosterd.autodesk.kept import LIFE, SignIn
 from rosterd.errors import CredentialsError, worst
 from rosterd.ledger.desk import HeldPlan, RunRow
 from rosterd.ledger.reading import Binding
@@ -52,8 +52,11 @@ def customer_status(
     reason = last.reason if last and code else None
     if binding.paused_at is not None:
         reason = binding.paused_why
-    elif sign_in is not None and sign_in.needed and worst([code, CredentialsError.exit_code]) != code:
-        code, state, reason = CredentialsError.exit_code, "sign-in needed", sign_in.needed
+    elif (refused := _refused(ledger, binding, settings, sign_in)) is not None:
+        if worst([code, CredentialsError.exit_code]) != code:
+            code, (state, reason) = CredentialsError.exit_code, refused
+        elif code == CredentialsError.exit_code and not _of_orbix(ledger, binding, last):
+            state = refused[0]  # the last run's own reason has all there is to say
     return {
         "state": state,
         "exit_code": code,
@@ -112,6 +115,27 @@ def _read_whole(settings: CustomerSettings) -> str | None:
     """Why everything is read each time, though changes are to be followed; None when that is not so."""
     followed = any(source.kind == "ldap" and source.follow for source in settings.sources.values())
     return settings.everybody or None if followed else None
+
+
+def _refused(
+    ledger: SqliteLedger, binding: Binding, settings: CustomerSettings, sign_in: SignIn | None
+) -> tuple[str, str] | None:
+    """Why access cannot be read with the credentials there are, in a word and a sentence; None when it can.
+
+    A refusal is remembered until access is read again, or somebody signs in anew.
+    """
+    if sign_in is not None and sign_in.needed:
+        return "sign-in needed", sign_in.needed
+    refusal = ledger.refusal(binding.id) if settings.autodesk is not None else None
+    if refusal is None or (sign_in is not None and (sign_in.ends or 0.0) - LIFE > refusal.at):
+        return None
+    return "access refused", f"access could not be read: {refusal.reason}"
+
+
+def _of_orbix(ledger: SqliteLedger, binding: Binding, last: RunRow | None) -> bool:
+    """Whether a last run that ended 9 did so for other credentials than those that access is read with."""
+    refusal = ledger.refusal(binding.id)
+    return last is not None and (refusal is None or refusal.at < last.started)
 
 
 def _sign_in(found: SignIn | None) -> dict[str, Any] | None:

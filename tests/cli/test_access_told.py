@@ -44,6 +44,8 @@ def test_status_knows_that_somebody_must_sign_in(office: Office) -> None:
     assert good["ends"] > office.do("status", "--json").document["customers"]["acme"]["last_run"]
     spoil(office)
     office.one(code=9)
+    at_once = office.do("status")
+    assert (at_once.code, "sign-in needed" in at_once.out) == (9, True)
     for _ in range(2):
         office.one("--only", "NDD//ana", code=0)  # reads no access: what is needed is known all the same
         code, needed = sign_in(office)
@@ -63,6 +65,52 @@ def test_a_customer_that_needs_no_person_needs_no_sign_in(office: Office) -> Non
     assert sign_in(office) == (10, None)  # twins are read with the application's own token
     assert office.one(code=0)["outcome"] == "done"
     assert sign_in(office) == (0, None)
+
+
+def test_a_refused_token_is_not_forgotten_by_runs_that_read_no_access(office: Office) -> None:
+    """401 on every token, fresh ones too: the sign-in itself is good, and access was not read."""
+    office.one(code=0)
+    office.fault("status", path="collaborators", status=401)
+    office.one(code=9)
+    office.one("--only", "NDD//ana", code=0)
+    for _ in range(2):
+        found = office.do("status", "--json")
+        part = found.document["customers"]["acme"]
+        assert (found.code, part["exit_code"], part["state"]) == (9, 9, "access refused")
+        assert "a fresh token was refused (401)" in part["reason"]
+        assert not part["sign_in"]["needed"]
+    assert "access refused" in office.do("status").out
+    office.calm()
+    office.one(code=0)
+    assert sign_in(office)[0] == 0
+
+
+def test_orbix_s_own_refusal_is_not_taken_for_autodesk_s(office: Office) -> None:
+    office.one(code=0)
+    office.fault("status", path="collaborators", status=401)
+    office.one(code=9)
+    office.fault("token_refused", path="token")
+    office.put(people("ana", "bruno", "carlos", "dora", "egon", "fay"))
+    office.one("--only", "NDD//fay", code=9)
+    found = office.do("status", "--json").document["customers"]["acme"]
+    assert (found["exit_code"], found["state"]) == (9, "failing")
+
+
+def test_a_key_that_cannot_be_used_stops_neither_the_delivery_nor_the_report(office: Office) -> None:
+    office.one(code=0)
+    autodesk = office.settings["customers"]["acme"]["autodesk"]
+    autodesk["service_account"] = {"id": "a", "key_id": "k", "key_file": "sa.pem"}
+    (office.directory / "sa.pem").write_text("no key")
+    office.save()
+    office.put(people("ana", "bruno", "carlos", "dora", "egon", "fay"))
+    found = office.one(code=2)
+    assert found["people"]["created"] == 1
+    assert "sa.pem: not a key that can be used" in found["reason"]
+    report = office.do("report", "--format", "json").document["customers"]["acme"]
+    states = {one["kind"]: one["state"] for one in report["sources"]}
+    assert states == {"application": "stale", "directory": "whole", "printer": "whole", "twin": "stale"}
+    assert not report["complete"] and report["grants"]
+    assert office.directory / "reports" / "acme.html" in (office.directory / "reports").iterdir()
 
 
 def until(holds: Callable[[], Any], running: Running) -> Any:

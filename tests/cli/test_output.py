@@ -143,6 +143,10 @@ def test_demo(office: Office) -> None:
     assert result.code == 0, result.said
     assert all((place / name).exists() for name in DEMO_FILES)
     assert result.out.count("demo: ") == 0 and "Day 1" in result.out and "Day 2" in result.out
+    *_, last = result.out.splitlines()  # it ends with the report and its path
+    html = Path(last.strip())
+    assert html == place.resolve() / "reports" / "acme.html"
+    assert "Headquarters Lisboa" in html.read_text(encoding="utf-8")
     again = office.do("demo", "--directory", str(place), bare=True)
     assert again.code == 0, "an earlier demo is made anew"
     other = office.do("demo", "--directory", str(office.directory), bare=True)

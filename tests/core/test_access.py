@@ -8,7 +8,7 @@ import pytest
 from tests.core.company import Entry
 from tests.core.elsewhere import APP, SITE, Site
 
-from rosterd.core.access import Holder
+from rosterd.core.access import Holder, Place
 from rosterd.core.guard import Guards, Limit
 from rosterd.errors import CredentialsError, TargetError
 
@@ -34,6 +34,23 @@ def test_people_are_recognised_by_any_address_or_by_the_id_and_never_by_name(sit
     assert grants["Headquarters", "Everybody"].verdict == "service or group"
     stranger = grants["Viewer", "bob@other.example"]
     assert (stranger.person, stranger.verdict, stranger.matched) == ("", "stranger", "")
+
+
+def test_a_stranger_is_one_also_where_a_place_does_not_say_the_address(site: Site) -> None:
+    """The same user id is seen elsewhere with an address; a name or an id alone says nothing."""
+    site.autodesk.held[SITE] += [
+        Holder("u-bob", "Bob", "", "Manage"),
+        Holder("u-svc", "Robot", "", "Read"),
+    ]
+    site.autodesk.held[APP].append(Holder("u-svc", "Robot", "r@adskserviceaccount.autodesk.com", "EDITOR"))
+    site.run()
+    grants = site.desk.grants()
+    assert grants["Headquarters", "Bob"][10:] == ("stranger", "", "")
+    assert grants["Headquarters", "Robot"].verdict == "service or group"
+    assert grants["Headquarters", "Costa, Rui"].verdict == "cannot tell"
+    (finding,) = (one for one in site.desk.findings("stranger") if one.place == "Headquarters")
+    assert finding.severity == "high"
+    assert "Elsewhere the same user has the address bob@other.example." in finding.sentence
 
 
 def test_who_left_is_told_by_the_directory_s_memory_and_a_returner_is_known_again(site: Site) -> None:
@@ -98,6 +115,14 @@ def test_findings_of_strangers_disabled_managers_doubles_and_owners(site: Site) 
     assert severities == sorted(severities, key=["high", "medium", "low"].index)
 
 
+def test_a_group_of_managers_that_is_not_there_is_said_to_be_missing(site: Site) -> None:
+    site.office.job["managers"] = "Makres"
+    site.run()
+    outside = [finding.sentence for finding in site.desk.findings("manager-outside")]
+    assert len(outside) == 3
+    assert all(one.endswith("is not in the group Makres, which Orbix does not have.") for one in outside)
+
+
 def test_a_level_of_none_is_no_access(site: Site) -> None:
     site.autodesk.held = {SITE: [Holder("u-bob", "Bob", "bob@other.example", "None")]}
     site.run()
@@ -123,6 +148,38 @@ def test_a_place_that_cannot_be_read_keeps_its_last_state_and_the_rest_is_whole(
     del site.autodesk.broken[APP]
     assert site.run().code == 0
     assert site.desk.last.complete
+
+
+@pytest.mark.parametrize("place", [APP, SITE])
+def test_fault_33_an_empty_answer_is_believed_when_it_comes_twice(site: Site, place: Place) -> None:
+    site.run()
+    before, held = site.desk.grants(), site.autodesk.held[place]
+    for empty in ([], held, []):  # a fault, its end, and another one
+        site.autodesk.held[place] = empty
+        result = site.run()
+        assert result.code == (0 if empty else 3)
+        assert site.desk.grants() == before
+    (state,) = (one for one in site.desk.last.sources if one.id == place.id)
+    assert state.state == "stale"
+    assert "nobody has access any more" in state.reason
+    assert "nobody has access any more" in result.document["reason"]
+    assert site.run().code == 0
+    assert {name for name, _ in site.desk.grants()} == {"Viewer", "Headquarters"} - {place.name}
+    assert site.run().code == 0  # and then nobody is nobody
+
+
+def test_what_a_place_is_called_is_no_news(site: Site) -> None:
+    site.run()
+    first = {finding.id: finding.first_seen for finding in site.desk.last.findings}
+    site.autodesk.held = {
+        place._replace(name=f"New {place.name}"): held for place, held in site.autodesk.held.items()
+    }
+    result = site.run()
+    assert result.code == 0
+    assert {finding.place for finding in site.desk.findings("stranger")} == {"New Viewer"}
+    assert {name for name, _ in site.desk.grants()} == {"New Viewer", "New Headquarters"}
+    assert site.desk.changes() == []
+    assert {finding.id: finding.first_seen for finding in site.desk.last.findings} == first
 
 
 def test_a_refused_sign_in_ends_9_and_keeps_neither_the_delivery_nor_its_memory(site: Site) -> None:

@@ -164,10 +164,13 @@ def test_the_pretend_autodesk_serves_it() -> None:
         basic = f"{own['client_id']}:{own['client_secret']}"
         assert client.form(basic, grant_type="refresh_token", refresh_token=own["refresh_token"])[0] == 200
         for application in own["applications"]:
-            body = client.ask(f"/applications/v1/clients/{application}/collaborators")[1]
-            assert body["results"] == document["applications"][application]["collaborators"]
+            body = client.ask(f"/applications/v1/clients/{application['id']}/collaborators")[1]
+            assert body["results"] == document["applications"][application["id"]]["collaborators"]
         for twin in own["twins"]:
-            assert client.ask(f"/tandem/v1/twins/{twin}/users")[1] == document["twins"][twin]["users"]
+            assert (
+                client.ask(f"/tandem/v1/twins/{twin['id']}/users")[1]
+                == document["twins"][twin["id"]]["users"]
+            )
         for printer in customer["printers"]["registrations"]:
             assert client.register(path=f"/ps/v1/print/printers/{printer}/secondary_registration")[0] == 200
         back = {"redirect_uri": "http://127.0.0.1:49152/callback", "client_id": own["client_id"]}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from tests.core.settings_kit import SMALL, loaded, refusal
 
+from rosterd import assemble
 from rosterd.settings import shown
 
 TABLE = SMALL + '[customers.acme.autodesk]\nclient_id = "x"\n'
@@ -35,6 +37,14 @@ def test_the_defaults_ask_for_nothing_unusual(tmp_path: Path) -> None:
         ('client_id = "x"\ntwins = ["../x"]', "twins: names something with"),
         ('client_id = "x"\napplications = ["a", "a"]', "applications: names something twice"),
         ('client_id = "x"\nattempts = 0', "attempts: must be at least 1"),
+        ('client_id = "x"\ntwins = "a"', "twins: must be a list"),
+        ('client_id = "x"\ntwins = [1]', "twins: has something that is neither an id nor {"),
+        ('client_id = "x"\ntwins = [{ name = "A" }]', "twins: has something that is neither an id nor {"),
+        ('client_id = "x"\ntwins = [{ id = "a", nam = "A" }]', "twins: has something that is neither"),
+        ('client_id = "x"\ntwins = [{ id = "a", name = " " }]', "twins.0.name: is empty"),
+        ('client_id = "x"\ntwins = [{ id = "a", name = 7 }]', "twins.0.name: must be a text"),
+        ('client_id = "x"\ntwins = ["a", { id = "a", name = "A" }]', "twins: names something twice"),
+        ('client_id = "x"\ntwins = ["a", { id = "b", name = "A" }]', "twins: gives two places the same name"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, line: str, said: str) -> None:
@@ -69,3 +79,38 @@ def test_the_key_s_file_is_relative_to_the_settings(tmp_path: Path) -> None:
     assert autodesk is not None
     assert autodesk.service_account is not None
     assert autodesk.service_account.key_file == tmp_path / "sa.pem"
+
+
+NAMED = TABLE + 'applications = ["a", { id = "b", name = "Portal" }]\ntwins = [{ id = "urn:x" }]\n'
+PRINTERS = """
+[customers.acme.printers]
+base_url = "https://p.example"
+[customers.acme.printers.registrations.874]
+group = "3D"
+name = "Workshop"
+[customers.acme.printers.registrations.875]
+group = "3D"
+"""
+
+
+def test_places_may_have_names(tmp_path: Path) -> None:
+    """Ids alone are accepted as ever, beside them."""
+    result = loaded(tmp_path, NAMED + PRINTERS)
+    customer = result.settings.customers["acme"]
+    assert customer.autodesk is not None
+    assert customer.autodesk.applications == (("a", "a"), ("b", "Portal"))
+    assert customer.autodesk.twins == (("urn:x", "urn:x"),)
+    told = {setting: value for setting, value, _ in shown(result)}
+    assert told["customers.acme.autodesk.applications"] == '["a", {"id": "b", "name": "Portal"}]'
+    assert told["customers.acme.autodesk.twins"] == '["urn:x"]'
+    job = assemble.job("acme", customer, result.settings, threading.Event(), None)
+    assert (job.printers, job.printer_names) == ((("874", "3D"), ("875", "3D")), {"874": "Workshop"})
+    again = PRINTERS.replace('"Workshop"', '"875"')
+    assert "printers: gives two places the same name" in refusal(tmp_path, NAMED + again)
+
+
+def test_the_environment_may_name_places(tmp_path: Path) -> None:
+    given = {"ROSTERD_CUSTOMERS__ACME__AUTODESK__TWINS": '["a", {"id": "b", "name": "B"}]'}
+    found = loaded(tmp_path, NAMED, given).settings.customers["acme"].autodesk
+    assert found is not None
+    assert found.twins == (("a", "a"), ("b", "B"))

@@ -407,6 +407,8 @@ with aimed("{url}", Path("{directory}"), attempts=1) as aim:
         ('{"errors":[{"title":"Denied","code":5}]}', "application/json", "Denied (5)"),
         ('[{"detail":"In a list"}]', "application/json", "In a list"),
         ('{"error":{"message":"Deep"}}', "application/json", "Deep"),
+        ('{"errors":["A text in a list"]}', "application/json", "A text in a list"),
+        ('{"fault":{"faultstring":"Rate limit","detail":{}}}', "application/json", "Rate limit"),
         ('"just a text"', "application/json", "just a text"),
         ("", "text/plain", "from the header"),
         ("<html><p>Gone", "text/html", "from the header"),

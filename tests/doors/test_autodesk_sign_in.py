@@ -124,10 +124,12 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def browse(port: int, path: str, method: str = "GET") -> tuple[int, bytes, dict[str, str]]:
+def browse(
+    port: int, path: str, method: str = "GET", host: str = "127.0.0.1"
+) -> tuple[int, bytes, dict[str, str]]:
     """What a browser is answered."""
     client = Http(
-        f"http://127.0.0.1:{port}", ca_file=None, proxy=None, timeout=5, max_answer=1 << 16,
+        f"http://{host}:{port}", ca_file=None, proxy=None, timeout=5, max_answer=1 << 16,
         stop=threading.Event(), user_agent="browser",
     )  # fmt: skip
     try:
@@ -149,6 +151,24 @@ def test_the_browser_comes_back_and_sees_a_page() -> None:
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
         assert code_of(listener.answer(5, threading.Event()), MINE) == "c-1/+"
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.2", pytest.param("[::1]", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here"))],
+)
+def test_an_address_of_loopback_is_listened_on_as_it_is_registered(host: str) -> None:
+    with listening(f"http://{host}:0/callback", ours) as listener:
+        assert browse(listener.port, f"/callback?{GOOD}", host=host)[0] == 200
+        assert listener.answer(5, threading.Event()) == GOOD
 
 
 def test_somebody_else_s_answer_is_turned_away_and_the_wait_goes_on() -> None:

@@ -25,6 +25,7 @@ from rosterd.autodesk.vault import Vault
 from rosterd.errors import CredentialsError
 
 FIRST = "canary-refresh-0001"
+SETTINGS = "the-refresh-token-of-the-settings"
 
 
 class Rotating(HTTPServer):
@@ -42,9 +43,9 @@ class Rotating(HTTPServer):
         self._thread.join()
         self.server_close()
 
-    def restart(self) -> None:
+    def restart(self, first: str = FIRST) -> None:
         """As if nobody had ever signed in before."""
-        self.good, self.served = FIRST, 0
+        self.good, self.served = first, 0
 
     def settle(self) -> None:
         """Waits until what was asked before this has been served."""
@@ -87,9 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def refresh(server: Rotating, directory: Path) -> int:
+def refresh(server: Rotating, directory: Path, bootstrap: str = "") -> int:
     """What a run does before its first question: 0 with a token, 3 when somebody must sign in."""
-    with aimed(server.url, directory, signed_in=False, attempts=1) as aim:
+    with aimed(server.url, directory, signed_in=False, attempts=1, bootstrap=bootstrap) as aim:
         try:
             aim.autodesk.user.current()
         except CredentialsError as error:
@@ -124,8 +125,10 @@ def every(calls: str, once: Callable[[str, int], bool]) -> int:
     return reached
 
 
-def refreshes(directory: Path, calls: str) -> tuple[int, list[str]]:
-    """A refresh killed at every call: the sign-in lives on whenever the file holds what the server takes."""
+def refreshes(directory: Path, calls: str, bootstrap: str = "") -> tuple[int, list[str]]:
+    """A refresh killed at every call: the sign-in lives on whenever the file, or the settings, hold what the server
+    takes. `bootstrap`: the token of the settings, which is there instead of a sign-in.
+    """
     wrong: list[str] = []
     lost: list[str] = []
     with Rotating() as server:
@@ -133,12 +136,13 @@ def refreshes(directory: Path, calls: str) -> tuple[int, list[str]]:
         def once(call: str, number: int) -> bool:
             name = f"{call} {number}"
             place = directory / name
-            server.restart()
-            sign_in(server, place)
-            died = killed_at(partial(refresh, server, place), call, number)
+            server.restart(bootstrap or FIRST)
+            if not bootstrap:
+                sign_in(server, place)
+            died = killed_at(partial(refresh, server, place, bootstrap), call, number)
             server.settle()
-            good = stored(place) == server.good
-            wrong.extend(_after(server, place, name, good=good))
+            good = server.good in (stored(place), bootstrap)
+            wrong.extend(_after(partial(refresh, server, place, bootstrap), server, name, good=good))
             lost.extend([] if good else [name])
             return died
 
@@ -148,15 +152,15 @@ def refreshes(directory: Path, calls: str) -> tuple[int, list[str]]:
     return reached, wrong
 
 
-def _after(server: Rotating, place: Path, name: str, *, good: bool) -> list[str]:
+def _after(again: Callable[[], int], server: Rotating, name: str, *, good: bool) -> list[str]:
     """What is wrong after a death: a sign-in that should have lived, a loss without cause, or a loop."""
     if not good and not server.served:
         return [f"{name}: the token was lost although the server never took it"]
-    ends = [refresh(server, place) for _ in range(3)]
+    ends = [again() for _ in range(3)]
     if ends != [0 if good else 3] * 3:
         return [f"{name}: the next starts ended {ends}, with a token that was {'good' if good else 'spent'}"]
     asked = server.asked
-    if not good and (refresh(server, place), server.asked) != (3, asked):
+    if not good and (again(), server.asked) != (3, asked):
         return [f"{name}: a spent token is handed in again and again"]
     return []
 
@@ -206,6 +210,7 @@ WORKS: dict[str, Callable[[Path], tuple[int, list[str]]]] = {
     "opens": lambda directory: refreshes(directory, OPENS),
     "sends": lambda directory: refreshes(directory, SENDS),
     "log": logged,
+    "bootstrap": lambda directory: refreshes(directory, FILES, SETTINGS),
     "signing": lambda directory: sign_ins(directory, f"{FILES},{OPENS}"),
 }
 

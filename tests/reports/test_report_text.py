@@ -16,7 +16,7 @@ from rosterd.words import Paint
 GOLDEN = """\
 Access report: acme, ACME in Orbix
 made 26 Nov 2026, 06:00 UTC
-  ! twin Factory could not be read, shown as of 20 Nov 2026, 06:00 UTC: timed out
+  ! twin Factory (urn:adsk.dtt:x1) could not be read, shown as of 20 Nov 2026, 06:00 UTC: timed out
   ! The report is incomplete.
 
 Since the last report: 1
@@ -33,9 +33,9 @@ To be removed in Orbix by hand: 1
   person  NDD//Caio.Reis  Caio Reis  caio@acme.example         20 Nov 2026, 06:00 UTC
 
 Places: 2
-  kind         place    grants  known  left  stranger
-  twin         Factory  2       1      0     1
-  application  Portal   1       0      1     0
+  kind         place                      grants  known  left  stranger
+  twin         Factory (urn:adsk.dtt:x1)  2       1      0     1
+  application  Portal (app1)              1       0      1     0
 
 Access of others than people known: 2
   verdict   place    name     e-mail                 level  person
@@ -111,7 +111,7 @@ def test_of_many_grants_the_first_that_need_an_eye_are_listed() -> None:
     text = written(write, replace(SMALL, grants=grants)).decode()
     assert [text.count(name) for name in ("Early", "Late")] == [LISTED - 1, 1]
     assert f"Access of others than people known: {LISTED + 8}\n" in text
-    assert f"  twin  Factory  {LISTED + 3_008:,}   3,000  {LISTED + 8}\n" in text
+    assert f"  {LISTED + 3_008:,}   3,000  {LISTED + 8}\n" in text
 
 
 def test_several_customers_stand_one_below_the_other() -> None:

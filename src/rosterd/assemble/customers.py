@@ -22,6 +22,7 @@ def job(name: str, customer: CustomerSettings, settings: Settings, stop: threadi
     """One customer, compiled. Raises SettingsError for a template that does not parse."""
     access = customer.autodesk is not None or customer.printers is not None
     refused: dict[Any, Any] = {}  # one account for several sources is tried once a run
+    shared = customer.printers.registrations if customer.printers else {}
     sources = [
         source_plan(name, label, wanted, stop, log, access=access, refused=refused)
         for label, wanted in customer.sources.items()
@@ -47,11 +48,9 @@ def job(name: str, customer: CustomerSettings, settings: Settings, stop: threadi
         lanes=settings.orbix.concurrency,
         changed=settings.changed,
         access=access,
-        printers=tuple(
-            (printer, wanted.group)
-            for printer, wanted in (customer.printers.registrations if customer.printers else {}).items()
-        ),
         everybody=customer.everybody,
+        printers=tuple((printer, wanted.group) for printer, wanted in shared.items()),
+        printer_names={printer: wanted.name for printer, wanted in shared.items() if wanted.name},
         managers=managers(customer),
     )
 

@@ -27,8 +27,8 @@ class AutodeskAccess:
         """Every application and twin of the settings, in their order."""
         settings = self.autodesk.settings
         return [
-            *(Place(APPLICATION, name, name) for name in settings.applications),
-            *(Place(TWIN, name, name) for name in settings.twins),
+            *(Place(APPLICATION, *one) for one in settings.applications),
+            *(Place(TWIN, *one) for one in settings.twins),
         ]
 
     def read(self, place: Place) -> Snapshot:

@@ -6,14 +6,14 @@ import random as dice
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
 from rosterd import __version__
 from rosterd.autodesk import grants, wire
 from rosterd.autodesk.settings import AutodeskSettings
 from rosterd.autodesk.vault import Vault
-from rosterd.bearer import Bearer, Fetched
+from rosterd.bearer import REFUSAL_HOLDS, Bearer, Fetched, Token
 from rosterd.errors import CredentialsError, TargetError
 from rosterd.fields import WebTable
 from rosterd.http import Http, Reply, Unanswered, shown
@@ -56,7 +56,7 @@ class Autodesk:
         random: Callable[[], float] = dice.random,
     ) -> None:  # fmt: skip
         self.settings, self.customer, self.vault, self.log = settings, customer, vault, log
-        self._stop, self._wait, self._clock, self._random = stop, wait or stop.wait, clock, random
+        self._stop, self._wait, self.clock, self._random = stop, wait or stop.wait, clock, random
         self.http = self.connect(settings.base_url, settings)
         self.pace = self.new_pace()
         secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
@@ -80,7 +80,7 @@ class Autodesk:
 
     def new_pace(self) -> Pace:
         """A pace of its own: one server's pause is not another's."""
-        return Pace(self.settings.requests_per_second, self.settings.retry_after_cap, self._wait, self._clock)
+        return Pace(self.settings.requests_per_second, self.settings.retry_after_cap, self._wait, self.clock)
 
     def patience(self, attempts: int | None = None) -> Patience:
         """A retry loop with a budget of its own."""
@@ -88,7 +88,7 @@ class Autodesk:
 
     def breaker(self) -> Breaker:
         """A breaker for one service: several places may fail before the others are not even tried."""
-        return Breaker(max(BREAKER_AT, 3 * self.settings.attempts), self._clock)
+        return Breaker(max(BREAKER_AT, 3 * self.settings.attempts), self.clock)
 
     def for_people(self) -> Bearer:
         """The tokens for what needs a person: whoever signed in, else the service account."""
@@ -149,6 +149,10 @@ class Service:
 
     def __init__(self, autodesk: Autodesk, http: Http, pace: Pace) -> None:
         self.autodesk, self.http, self.pace, self.breaker = autodesk, http, pace, autodesk.breaker()
+        self._unwelcome: tuple[Token | None, float] = (
+            None,
+            0.0,
+        )  # a fresh token that was refused, until when it counts
 
     def get(self, path: str, bearer: Bearer, where: str, headers: Mapping[str, str]) -> Reply:
         """A whole 200. Raises TargetError, CredentialsError or Stopped; `where` names the place in messages."""
@@ -180,23 +184,34 @@ class Service:
     def authorized(self, ask: Ask, bearer: Bearer, where: str) -> tuple[Reply | Again, str]:
         """Asks; after a 401 once more with a renewed token. Gives the answer, and the token it was asked with.
 
-        Raises CredentialsError when the renewed token is refused too.
+        Raises CredentialsError when the renewed token is refused too; for a minute others are then not renewed for it.
         """
         token = bearer.current()
-        self.pace.take()
-        reply = ask(token.value)
-        if isinstance(reply, Again) or reply.status != 401:
+        reply = self._asked(ask, token, where)
+        if not _unauthorized(reply):
             return reply, token.value
-        self.note(reply, where)
-        token = bearer.renew(token.generation)
+        before, until = self._unwelcome
+        if token is not before or self.autodesk.clock() >= until:
+            token = bearer.renew(token.generation)
+            reply = self._asked(ask, token, where)
+            if not _unauthorized(reply):
+                return reply, token.value
+            self._unwelcome = token, self.autodesk.clock() + REFUSAL_HOLDS
+        what = f"a fresh token was refused (401){wire.said(reply, token.value)}"
+        again = f"does the sign-in cover this? Sign in again: rosterd sign-in {self.autodesk.customer}"
+        hint = (
+            again
+            if bearer is self.autodesk.user
+            else "may the application, or its service account, read this?"
+        )
+        raise CredentialsError(what, where=where, hint=hint)
+
+    def _asked(self, ask: Ask, token: Token, where: str) -> Reply | Again:
         self.pace.take()
         reply = ask(token.value)
-        if isinstance(reply, Reply) and reply.status == 401:
+        if _unauthorized(reply):
             self.note(reply, where)
-            what = f"a fresh token was refused (401){wire.said(reply, token.value)}"
-            hint = f"does the sign-in cover this? Sign in again: rosterd sign-in {self.autodesk.customer}"
-            raise CredentialsError(what, where=where, hint=hint)
-        return reply, token.value
+        return reply
 
     def note(self, reply: Reply, where: str) -> None:
         """Logs the server's id of a request that went wrong: its support asks for it."""
@@ -236,6 +251,10 @@ class Service:
                 what, hint = f"an answer of no use ({status})", ""
         words = f"{what}{wire.said(reply, token)}"
         return TargetError(words, where=where, hint="; ".join(filter(None, [hint, wire.asked(reply)])))
+
+
+def _unauthorized(reply: Reply | Again) -> TypeGuard[Reply]:
+    return isinstance(reply, Reply) and reply.status == 401
 
 
 NO_PERMISSION = "has whoever signed in, or the application, been given access there?"

@@ -39,7 +39,7 @@ def read_collaborators(service: Service, application: str, bearer: Bearer) -> Sn
             entries += 1
         pagination = page["pagination"]
         totals |= {value for name in _TOTALS if type(value := pagination.get(name)) is int}
-        path = _next(pagination.get("nextUrl"), base, where)
+        path = _next(pagination.get("nextUrl"), base, path, where)
         if path in seen:
             raise TargetError("its pages lead in a circle", where=where, hint=wire.HINT)
     return Snapshot(list(holders.values()), consistent=entries == len(holders) and totals <= {entries})
@@ -69,8 +69,11 @@ def _holder(entry: object, where: str) -> Holder:
     )
 
 
-def _next(link: object, base: str, where: str) -> str:
-    """The next page as a path under the base, "" when this was the last. Raises TargetError for any other place."""
+def _next(link: object, base: str, page: str, where: str) -> str:
+    """The next page as a path under the base, "" when this was the last. Raises TargetError for any other place.
+
+    page: the path of the page that holds the link, which it may be relative to (RFC 3986, 5.2).
+    """
     if link is None or link == "":
         return ""
     if (
@@ -80,13 +83,14 @@ def _next(link: object, base: str, where: str) -> str:
     ):
         raise TargetError("the link to its next page is no address", where=where, hint=wire.HINT)
     try:
-        found, ours = urlsplit(urljoin(f"{base}/", link)), urlsplit(base)
+        found, ours = urlsplit(urljoin(f"{base}{page}", link)), urlsplit(base)
         same = _origin(found) == _origin(ours) and "@" not in found.netloc
     except ValueError:
         raise TargetError("the link to its next page is no address", where=where, hint=wire.HINT) from None
     inside = found.path.startswith(f"{ours.path.rstrip('/')}/") and not _climbs(found.path)
     if not same or not inside:
-        what = f"the link to its next page leads elsewhere, to {wire.blotted(found.hostname or 'nowhere')}"
+        there = f"{found.scheme}://{found.netloc.rpartition('@')[2]}" if found.hostname else "nowhere"
+        what = f"the link to its next page leads elsewhere, to {wire.blotted(there)}"
         raise TargetError(what, where=where, hint="it was not followed; check base_url")
     rest = found.path[len(ours.path.rstrip("/")) :]
     return f"{rest}?{found.query}" if found.query else rest

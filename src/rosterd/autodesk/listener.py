@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,8 +59,10 @@ class Listener:
 
 @contextmanager
 def listening(redirect_url: str, ours: Callable[[str], bool]) -> Iterator[Listener]:
-    """Listens on 127.0.0.1 while the block runs. `ours` says whether a query belongs to this sign-in: others are
-    turned away, and the wait goes on. Raises SettingsError for an address that cannot be listened on.
+    """Listens on loopback while the block runs: at the address, or at 127.0.0.1 for a name.
+
+    `ours` says whether a query belongs to this sign-in: others are turned away, and the wait goes on. Raises
+    SettingsError for an address that cannot be listened on.
     """
     parts = urlsplit(redirect_url)
     if parts.scheme != "http" or parts.port is None:
@@ -69,7 +73,7 @@ def listening(redirect_url: str, ours: Callable[[str], bool]) -> Iterator[Listen
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     handler = partial(_Handler, parts.path or "/", ours, answers)
     try:
-        server = _Server(("127.0.0.1", parts.port), handler)
+        server = _server(parts.hostname or "", parts.port, handler)
     except OSError as error:
         hint = "is another sign-in under way? Else use --paste, or register another port in redirect_url"
         raise SettingsError(
@@ -85,12 +89,24 @@ def listening(redirect_url: str, ours: Callable[[str], bool]) -> Iterator[Listen
         server.server_close()
 
 
+def _server(host: str, port: int, handler: Callable[..., BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return _Server(("127.0.0.1", port), handler)
+    return (_Server if address.version == 4 else _Server6)((str(address), port), handler)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # a browser's spare connection must not hold the end up
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away is no news."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,9 +1,18 @@
 """What is needed to read who has access at Autodesk, and to register people with shared 3D printers."""
 
 import re
-from typing import Annotated, Literal, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from rosterd.fields import (
     Cron,
@@ -24,9 +33,58 @@ from rosterd.fields import (
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
         raise ValueError("names something twice")
-    if any(".." in value for value in values):  # they become part of an address
-        raise ValueError('names something with ".." in it, which is no id')
     return values
+
+
+class Named(NamedTuple):
+    """A place by its id, with the name that people know it by: without one, its id."""
+
+    id: Text
+    name: Text
+
+
+def _spelled_out(value: object) -> object:
+    """A list of ids, and of tables { id = "…", name = "…" }: each as such a table."""
+    return [_table_of(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _table_of(one: object) -> object:
+    if isinstance(one, str):
+        return {"id": one, "name": one}
+    if isinstance(one, Mapping) and "id" in one and set(one) <= {"id", "name"}:
+        return {"name": one["id"], **one}
+    if isinstance(one, Named):
+        return one
+    raise ValueError('has something that is neither an id nor { id = "…", name = "…" }')
+
+
+def _apart(places: tuple[Named, ...]) -> tuple[Named, ...]:
+    """Each place is there once, and known by its name."""
+    _distinct(tuple([place.id for place in places]))
+    if any(".." in place.id for place in places):  # they become part of an address
+        raise ValueError('names something with ".." in it, which is no id')
+    _told_apart([place.name for place in places])
+    return places
+
+
+def _told_apart(names: list[str]) -> None:
+    if len({name.casefold() for name in names}) != len(names):
+        raise ValueError("gives two places the same name")
+
+
+def _written(places: tuple[Named, ...]) -> list[str | dict[str, str]]:
+    """As the settings file writes them."""
+    return [place.id if place.name == place.id else place._asdict() for place in places]
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_NAMED_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"id": _TEXT, "name": _TEXT},
+    "required": ["id"],
+    "additionalProperties": False,
+}
+_PLACES_SCHEMA: dict[str, Any] = {"type": "array", "items": {"anyOf": [_TEXT, _NAMED_SCHEMA]}}
 
 
 def _client_id(value: str) -> str:
@@ -64,6 +122,13 @@ PrinterId: TypeAlias = Annotated[
     str, AfterValidator(_printer), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9-]+$"})
 ]
 DistinctTexts: TypeAlias = Annotated[tuple[Text, ...], AfterValidator(_distinct)]
+Places: TypeAlias = Annotated[
+    tuple[Named, ...],
+    BeforeValidator(_spelled_out),
+    AfterValidator(_apart),
+    PlainSerializer(_written),
+    WithJsonSchema(_PLACES_SCHEMA),
+]
 ClientId: TypeAlias = Annotated[Text, AfterValidator(_client_id)]
 RedirectUrl: TypeAlias = Annotated[str, AfterValidator(_redirect)]
 Pem: TypeAlias = Annotated[SecretStr, AfterValidator(_pem)]
@@ -103,10 +168,12 @@ class AutodeskSettings(WebTable):
     """For the first start only; `rosterd sign-in` is the usual way."""
     base_url: ServiceUrl = "https://developer.api.autodesk.com"
     """The address of Autodesk Platform Services."""
-    applications: DistinctTexts = ()
-    """Client ids of the applications whose collaborators are listed."""
-    twins: DistinctTexts = ()
-    """Tandem twins whose users are listed, such as "urn:adsk.dtt:…"."""
+    applications: Places = ()
+    """Client ids of the applications whose collaborators are listed. With a name for the reports, as Autodesk's answers
+    have none: { id = "…", name = "…" }.
+    """
+    twins: Places = ()
+    """Tandem twins whose users are listed, such as "urn:adsk.dtt:…", or { id = "…", name = "…" }."""
     managers: Text | None = None
     """The grouping whose members may own and manage applications and twins; anybody else is a finding."""
     region: Literal["US", "EMEA", "AUS"] | None = None
@@ -132,6 +199,8 @@ class RegistrationSettings(Table):
 
     group: Text
     """The group whose members get a registration code."""
+    name: Text | None = None
+    """What people call the printer; without it, its id."""
 
 
 class PrintersSettings(WebTable):
@@ -141,3 +210,8 @@ class PrintersSettings(WebTable):
     """The address of your own service or gateway."""
     registrations: dict[PrinterId, RegistrationSettings] = Field(default_factory=dict)
     """One table per printer id."""
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Self:
+        _told_apart([wanted.name or printer for printer, wanted in self.registrations.items()])
+        return self

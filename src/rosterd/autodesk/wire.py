@@ -15,8 +15,18 @@ LONGEST = 1000  # characters of a name, address, level or urn that are kept
 
 # Where the services put their words, best first: APS's gateway, OAuth (RFC 6749, 5.2), 3D Print, and problem
 # documents (RFC 9457).
-_WORDS = ("developerMessage", "error_description", "message", "detail", "errorMessage", "title", "reason")
+_WORDS = (
+    "developerMessage",
+    "error_description",
+    "message",
+    "detail",
+    "errorMessage",
+    "title",
+    "reason",
+    "faultstring",
+)
 _CODES = ("errorCode", "error", "code", "error_id")
+FAULTS = {"error", "errors", "fault"}  # what may stand around them
 
 Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
 
@@ -116,15 +126,16 @@ def _in_json(body: bytes) -> str:
 
 
 def _objects(found: Json) -> Iterator[dict[str, Any]]:
-    """The places where an error may describe itself: the object, then what its `errors`, `error` or list hold."""
+    """The places where an error may describe itself: the object, then what its FAULTS or a list hold."""
     if isinstance(found, dict):
         yield found
-        below = [found.get("errors"), found.get("error")]
+        below = [found.get("errors"), found.get("error"), found.get("fault")]
     else:
         below = [found]
     for part in below:
         rows = part[:3] if isinstance(part, list) else [part]
-        yield from (row for row in rows if isinstance(row, dict))
+        texts = ({"message": row} for row in rows if isinstance(row, str))
+        yield from (row for row in (*rows, *texts) if isinstance(row, dict))
 
 
 def _in_headers(reply: Reply) -> str:

@@ -39,6 +39,11 @@ class Place(NamedTuple):
     name: str
 
 
+def called(name: str, id_: str) -> str:
+    """A place as people call it, with its id where that is something else."""
+    return f"{name} ({id_})" if name and name != id_ else id_
+
+
 class Holder(NamedTuple):
     """Somebody who has access to a place, as its service says it; empty where it says nothing.
 

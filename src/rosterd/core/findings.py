@@ -32,15 +32,16 @@ class Context:
     """What the findings are drawn from besides the grants.
 
     managers: keys of those who may own and manage (None: no such group is named). refused: (key, name, reason) of
-    people whom Orbix refused. codes: (printer, e-mail, "waiting" or "doubt"). seen: when a finding was first seen,
-    by its id (ISO 8601); `now` for the others.
+    people whom Orbix refused. codes: (printer, its name, e-mail, "waiting" or "doubt"). outside: an address by the
+    Autodesk id, of nobody known. seen: when a finding was first seen, by its id (ISO 8601); `now` for the others.
     """
 
     now: str
     manager_group: str = ""
     managers: frozenset[str] | None = None
     refused: Iterable[tuple[str, str, str]] = ()
-    codes: Iterable[tuple[str, str, str]] = ()
+    codes: Iterable[tuple[str, str, str, str]] = ()
+    outside: Mapping[str, str] = field(default_factory=dict)
     seen: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -143,6 +144,8 @@ def _of_grant(grant: Grant, powerful: bool, context: Context) -> Iterator[Findin
         yield _finding(context, "high" if powerful else "medium", "access-disabled", about, said, **at)
     elif grant.verdict == STRANGER:
         hint = f" Perhaps it is {grant.possibly}, by the name." if grant.possibly else ""
+        if not grant.email:
+            hint = f" Elsewhere the same user has the address {context.outside[grant.subject]}.{hint}"
         said = (
             f"{_who(grant)} is not in the directory and has access to {_where(grant)}{level}.{hint}",
             "Ask who invited them; if nobody needs it, "
@@ -196,23 +199,23 @@ def _doubles(ids: dict[str, dict[str, str]], context: Context) -> Iterator[Findi
 def _of_people(context: Context) -> Iterator[Finding]:
     for key, name, reason in context.refused:
         said = (
-            f"{name or key} is in the directory and cannot print: Orbix refused the record ({reason}).",
+            f"{name or key} is in the directory and cannot print: Orbix refused the record ({reason.rstrip('.')}).",
             "Mend the record in the directory; it is sent again as soon as it changes.",
         )
         yield _finding(context, "medium", "refused", (key,), said, person=key)
 
 
 def _of_codes(context: Context) -> Iterator[Finding]:
-    for printer, email, state in context.codes:
+    for printer, name, email, state in context.codes:
         if state == "doubt":
             said = (
-                f"Whether {email} was registered with the 3D printer {printer} is not known: the answer was lost.",
+                f"Whether {email} was registered with the 3D printer {name} is not known: the answer was lost.",
                 "Look in the printer's own portal, then: rosterd codes --again KEY, or --handed-out KEY.",
             )
-            yield _finding(context, "medium", "code-in-doubt", (printer, email), said, place=printer)
+            yield _finding(context, "medium", "code-in-doubt", (printer, email), said, place=name)
         else:
             said = (
-                f"The registration code of {email} for the 3D printer {printer} was never handed out.",
+                f"The registration code of {email} for the 3D printer {name} was never handed out.",
                 "rosterd codes shows it; --handed-out KEY ticks it off.",
             )
-            yield _finding(context, "low", "code-waiting", (printer, email), said, place=printer)
+            yield _finding(context, "low", "code-waiting", (printer, email), said, place=name)

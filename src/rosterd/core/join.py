@@ -7,7 +7,8 @@
    identity is, is worked out once, however many places it has access to.
 
 A person is recognised by an Autodesk id seen with one of the person's addresses, and by an address of the entry's
-own. A name is never more than a hint. Nothing is concluded from absence when the directory is not known whole.
+own; somebody foreign likewise, who is a stranger also where a place does not say the address. A name is never more
+than a hint. Nothing is concluded from absence when the directory is not known whole.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class Index:
     by_email: dict[str, tuple[str, str]] = field(default_factory=dict)
     by_subject: dict[str, tuple[str, str] | None] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
+    outside: dict[str, str] = field(
+        default_factory=dict
+    )  # ids seen with addresses of nobody known: one of them
     double: set[str] = field(default_factory=set)  # keys, and addresses of nobody known, with several ids
     whole: bool = True  # every source of the directory was read whole at least once
 
@@ -70,6 +74,8 @@ def index(identities: Iterable[Identity], people: Iterable[Account], *, whole: b
     subjects.pop("", None)
     for subject, seen in subjects.items():
         meant = {found.by_email[email] for email in seen if email in found.by_email}
+        if not meant and any(seen):
+            found.outside[subject] = min(filter(None, seen))
         found.by_subject[subject] = meant.pop() if len(meant) == 1 else None
     found.double = _double(subjects, found)
     return found
@@ -115,7 +121,7 @@ def _owner(identity: Identity, found: Index) -> tuple[str, str, str, str]:
     if who is not None:
         person, state = who
         return person, GONE if state == LEFT else DISABLED if state == OFF else KNOWN, matched, ""
-    verdict = _unknown(email, group, found.whole)
+    verdict = _unknown(email or found.outside.get(subject, ""), group, found.whole)
     possibly = found.by_name.get(_name(name), "") if name and verdict != SERVICE else ""
     return "", verdict, "", possibly
 

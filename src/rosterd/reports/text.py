@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import IO, TypeAlias, TypeVar
 
-from rosterd.core.access import KNOWN, SEVERITIES, VERDICTS, AccessReport, Finding, Grant
+from rosterd.core.access import KNOWN, SEVERITIES, VERDICTS, AccessReport, Finding, Grant, called
 from rosterd.reports.columns import pages, picked, whole
 from rosterd.reports.layout import clean, table, width_of, wrapped
 from rosterd.reports.shown import moment_text
@@ -74,7 +74,7 @@ def _head(report: AccessReport, width: int, paint: Paint) -> Iterator[str]:
     for place in report.sources:
         if place.state == "whole" and place.consistent:
             continue
-        name = _clean(f"{place.kind} {place.name or place.id}")
+        name = _clean(f"{place.kind} {called(place.name, place.id)}")
         if place.state == "whole":
             what = "changed while it was read"
         elif place.state == "stale":
@@ -144,7 +144,7 @@ def _places(access: _Access, width: int, paint: Paint) -> Iterator[str]:
     some = [verdict for verdict in VERDICTS if any(counts[verdict] for counts in access.places.values())]
     header = ("kind", "place", "grants", *some)
     rows = [
-        (kind, name or identity, f"{counts.total():,}", *(f"{counts[verdict]:,}" for verdict in some))
+        (kind, called(name, identity), f"{counts.total():,}", *(f"{counts[verdict]:,}" for verdict in some))
         for (kind, name, identity), counts in list(access.places.items())[:LISTED]
     ]
     yield from _table(header, rows, width, paint)

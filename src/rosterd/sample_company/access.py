@@ -21,6 +21,13 @@ SCOPE = "application:client:read data:read data:write"
 APPLICATION = "plant-viewer"
 TWINS = ("urn:adsk.dtt:hq-lisboa-0000000000000", "urn:adsk.dtt:plant-hamburg-00000000")
 PRINTER = "874"
+# What people call them; Autodesk's answers have no names of places.
+NAMES = {
+    APPLICATION: "Plant viewer",
+    TWINS[0]: "Headquarters Lisboa",
+    TWINS[1]: "Plant Hamburg",
+    PRINTER: "Workshop",
+}
 
 _GROUP = "urn:adsk.dtg:facility-managers-0000"
 _OWNER, _EDITORS, _VIEWERS = 3, (20, 60), (30, 150)  # numbers among the ordinary people
@@ -38,10 +45,10 @@ def autodesk() -> Json:
     }
     return {
         "clients": {CLIENT: client},
-        "applications": {APPLICATION: {"name": "Plant viewer", "collaborators": _collaborators(people)}},
+        "applications": {APPLICATION: {"name": NAMES[APPLICATION], "collaborators": _collaborators(people)}},
         "twins": {
-            TWINS[0]: {"name": "Headquarters Lisboa", "users": _headquarters(people)},
-            TWINS[1]: {"name": "Plant Hamburg", "users": _plant(people)},
+            TWINS[0]: {"name": NAMES[TWINS[0]], "users": _headquarters(people)},
+            TWINS[1]: {"name": NAMES[TWINS[1]], "users": _plant(people)},
         },
         "printers": {PRINTER: {"owner": user_id(people[_OWNER].email)}},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from json import dumps
 from pathlib import Path
 
-from rosterd.sample_company.access import APPLICATION, CLIENT, PRINTER, REFRESH, SECRET, TWINS
+from rosterd.sample_company.access import APPLICATION, CLIENT, NAMES, PRINTER, REFRESH, SECRET, TWINS
 from rosterd.sample_company.people import PRINTER_GROUP
 
 
@@ -69,12 +69,21 @@ client_id = {dumps(CLIENT)}
 client_secret = {dumps(SECRET)}
 refresh_token = {dumps(REFRESH)}   # for the first start; `rosterd sign-in` is the usual way
 base_url = {dumps(url)}
-applications = [{dumps(APPLICATION)}]
-twins = {dumps(list(TWINS))}
+applications = [{_named(APPLICATION)}]
+twins = [
+    {_named(TWINS[0])},
+    {_named(TWINS[1])},
+]
 
 [customers.acme.printers]
 base_url = {dumps(url)}                     # the public service is closed: only a service of one's own is called
 
 [customers.acme.printers.registrations.{PRINTER}]
 group = {dumps(PRINTER_GROUP)}
+name = {dumps(NAMES[PRINTER])}
 """
+
+
+def _named(place: str) -> str:
+    """A place by its id, and by the name that the report shows."""
+    return f"{{ id = {dumps(place)}, name = {dumps(NAMES[place])} }}"

@@ -123,7 +123,7 @@ EXAMPLES: dict[str, Any] = {
                 "client_secret": "change-me",
                 "refresh_token": "change-me",
                 "applications": ["the-client-id-of-an-application"],
-                "twins": ["urn:adsk.dtt:change-me"],
+                "twins": [{"id": "urn:adsk.dtt:change-me", "name": "Headquarters"}],
                 "managers": "Autodesk-Admins",
                 "region": "EMEA",
                 "service_account": {
@@ -137,7 +137,7 @@ EXAMPLES: dict[str, Any] = {
             "printers": {
                 **_WEB,
                 "base_url": "https://printers.acme.example",
-                "registrations": {"874": {"group": "3D-Printer-Users"}},
+                "registrations": {"874": {"group": "3D-Printer-Users", "name": "Workshop"}},
             },
         }
     },

@@ -156,6 +156,20 @@ def test_a_click_on_a_row_opens_the_persons_whole_page(show: Show) -> None:
     expect(page).not_to_have_url(re.compile("person"))  # the page says "close" a task after it is hidden
 
 
+def test_a_place_goes_by_its_name_and_its_id_is_at_hand(show: Show) -> None:
+    opened = show(company.everyday())
+    page, (_, name, id_) = opened.page, company.PLACES[3]
+    page.fill("#search", "bruno.13")
+    row = page.locator("#table-grants .tabulator-row", has_text=name).first
+    expect(row.get_by_title(f"{name} · {id_}")).to_have_text(name)
+    row.locator("a.who").click()
+    expect(page.locator("dialog")).to_contain_text(id_)
+    opened.go("#sources")
+    page.fill("#search", id_)  # what a service's own portal shows finds the place
+    expect(page.locator("#result")).to_have_text(re.compile("^1 of"))
+    assert opened.rows("sources")[0][1:3] == [name, id_]
+
+
 def test_somebody_outside_the_directory_has_a_page_too(show: Show) -> None:
     opened = show(company.everyday())
     page = opened.page

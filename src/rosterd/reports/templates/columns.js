@@ -14,6 +14,14 @@ const dayCell = (cell) => make("span", {}, timeElement(cell.getValue(), days));
 const timeCell = (cell) => make("span", {}, timeElement(cell.getValue()));
 const numberCell = (cell) => make("span", {}, numbers.format(cell.getValue()));
 
+/** A place as people call it; pointing at it shows the id. */
+const placeCell = (cell) => {
+  const row = cell.getData();
+  const id = row.placeId ?? row.id;
+  const name = cell.getValue() || id;
+  return make("span", { title: cut(name === id ? name : `${name} · ${id}`, 500) }, cut(name));
+};
+
 /** The name of whom a row is about, leading to their page; without a name, what else there is. */
 const personCell = (cell) => {
   const row = cell.getData();
@@ -80,12 +88,12 @@ const COLUMNS = {
   grants: (name) => [
     column(name, "Who", "name", { cell: personCell, minWidth: 150, widthGrow: 3, responsive: 0 }),
     column(name, "E-mail", "email", { minWidth: 180, widthGrow: 3, responsive: 3 }),
-    column(name, "Place", "place", { minWidth: 150, widthGrow: 2, responsive: 2 }),
+    column(name, "Place", "place", { cell: placeCell, minWidth: 150, widthGrow: 2, responsive: 2 }),
     column(name, "Kind", "kind", { chosen: true, width: 116, responsive: 5 }),
     column(name, "Level", "level", { chosen: true, width: 128, responsive: 4 }),
     column(name, "Verdict", "verdict", { chosen: true, cell: badgeCell, width: 168, responsive: 0 }),
     column(name, "Via", "via", { minWidth: 110, responsive: 7 }),
-    column(name, "Since", "since", { cell: dayCell, headerFilter: false, width: 118, responsive: 6 }),
+    column(name, "Since", "since", { cell: dayCell, headerFilter: false, width: 132, responsive: 6 }),
   ],
   people: (name) => [
     column(name, "Name", "name", { cell: personCell, minWidth: 150, widthGrow: 2, responsive: 0 }),
@@ -101,7 +109,7 @@ const COLUMNS = {
     column(name, "Finding", "sentence", { cell: findingCell, minWidth: 180, widthGrow: 4, responsive: 0 }),
     column(name, "Next step", "step", { minWidth: 200, widthGrow: 3, responsive: 4 }),
     column(name, "Place", "place", { minWidth: 130, responsive: 5 }),
-    column(name, "First seen", "since", { cell: dayCell, headerFilter: false, width: 118, responsive: 3 }),
+    column(name, "First seen", "since", { cell: dayCell, headerFilter: false, width: 132, responsive: 3 }),
   ],
   leavers: (name) => [
     column(name, "Kind", "kind", { chosen: true, width: 110, responsive: 3 }),
@@ -109,11 +117,12 @@ const COLUMNS = {
     column(name, "Key", "key", { minWidth: 150, widthGrow: 2, responsive: 1 }),
     column(name, "E-mail", "email", { minWidth: 160, widthGrow: 2, responsive: 4 }),
     column(name, "Group", "group", { minWidth: 130, responsive: 5 }),
-    column(name, "Since", "since", { cell: dayCell, headerFilter: false, width: 118, responsive: 2 }),
+    column(name, "Since", "since", { cell: dayCell, headerFilter: false, width: 132, responsive: 2 }),
   ],
   sources: (name) => [
     column(name, "Kind", "kind", { chosen: true, width: 120, responsive: 2 }),
-    column(name, "Name", "name", { minWidth: 150, widthGrow: 2, responsive: 0 }),
+    column(name, "Name", "name", { cell: placeCell, minWidth: 150, widthGrow: 2, responsive: 0 }),
+    column(name, "Id", "id", { minWidth: 150, widthGrow: 2, responsive: 6 }),
     column(name, "State", "state", { chosen: true, cell: badgeCell, width: 110, responsive: 0 }),
     column(name, "Read", "time", { cell: timeCell, headerFilter: false, width: 160, responsive: 3 }),
     column(name, "Entries", "entries", { cell: numberCell, sorter: (a, b) => a - b, hozAlign: "right", width: 110, responsive: 4 }),

@@ -47,7 +47,7 @@ const SEARCHED = {
   people: ["name", "key", "email", "directory", "orbix", "group", "note"],
   findings: ["severity", "sentence", "step", "place", "person"],
   leavers: ["kind", "name", "key", "email", "group"],
-  sources: ["kind", "name", "state", "reason"],
+  sources: ["kind", "name", "id", "state", "reason"],
 };
 
 /** Sets by name, each read when it is first asked for. */

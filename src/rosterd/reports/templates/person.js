@@ -45,7 +45,7 @@ function lines(texts) {
 }
 
 function grantItem(row) {
-  const soft = [row.kind, row.level, row.via && `via ${row.via}`, row.matched && `recognised by ${row.matched}`].filter(Boolean).join(" · ");
+  const soft = [row.kind, row.place && row.place !== row.placeId && row.placeId, row.level, row.via && `via ${row.via}`, row.matched && `recognised by ${row.matched}`].filter(Boolean).join(" · ");
   const item = make("li", {}, make("div", { class: "line" }, make("b", {}, row.place || row.placeId), badge(row.verdict)), make("p", { class: "soft small" }, soft));
   if (row.since) item.lastChild.append(" · since ", timeElement(row.since));
   if (row.name || row.email) item.append(make("p", { class: "soft small" }, `There: ${[row.name, row.email].filter(Boolean).join(", ")}`));

@@ -11,6 +11,9 @@ const points = parsed("trend").filter(([time]) => !Number.isNaN(Date.parse(time)
 const frame = document.getElementById("trend-chart");
 let chart = null;
 
+/** A day is named where it begins: reports may lie minutes apart. */
+const once = (texts) => texts.map((text, i) => (text === texts[i - 1] ? "" : text));
+
 function drawTrend() {
   if (!frame || points.length < 2) return;
   if (chart) chart.destroy();
@@ -29,7 +32,7 @@ function drawTrend() {
     hooks: { ready: [last], setCursor: [last] },
     scales: { y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } },
     axes: [
-      axis({ values: (_, splits) => splits.map((second) => short.format(second * 1000)), space: 90, size: 34 }),
+      axis({ values: (_, splits) => once(splits.map((second) => short.format(second * 1000))), space: 90, size: 34 }),
       axis({ values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 56 }),
     ],
     series: [{ label: "Report", value: (_, second) => (second === null ? "" : moments.format(second * 1000)) }, ...SERIES.map(line)],
