@@ -17,7 +17,7 @@ import pytest
 from openapi_spec_validator import validate
 from tests.cli.files import people
 from tests.cli.kit import PATIENCE, Office
-from tests.cli.service_kit import Running, free_port, service, soon
+from tests.cli.service_kit import Running, free_port, service, soon, until
 
 from rosterd.daemon.console import ACTIONS
 from rosterd.daemon.openapi import DOCUMENT
@@ -106,10 +106,7 @@ def test_probes_say_nothing_of_anybody(served: Browser) -> None:
 
 
 def test_metrics(served: Browser) -> None:
-    served.until("/api/status", lambda found: found["customers"].get("acme", {}).get("last_run"))
-    status, headers, text = served.get("/metrics")
-    assert status == 200 and headers["content-type"].startswith("text/plain; version=0.0.4")
-    for line in (
+    wanted = {
         'rosterd_records_total{customer="acme",kind="people",outcome="created"} 4.0',
         'rosterd_records_total{customer="acme",kind="people",outcome="set_aside"} 1.0',
         'rosterd_runs_total{customer="acme",exit_code="3"} 1.0',
@@ -120,8 +117,10 @@ def test_metrics(served: Browser) -> None:
         "rosterd_retries_total 0.0",
         "rosterd_requests_waiting 0.0",
         "rosterd_settings_ok 1.0",
-    ):
-        assert line in text.splitlines(), line
+    }
+    until(lambda: not wanted - set(served.get("/metrics")[2].splitlines()))
+    status, headers, text = served.get("/metrics")
+    assert status == 200 and headers["content-type"].startswith("text/plain; version=0.0.4")
     success = re.search(r'rosterd_last_success_timestamp_seconds{customer="acme"} (\S+)', text)
     assert success and abs(float(success[1]) - time.time()) < 60
     assert re.search(r'rosterd_ledger_bytes{file="main"} [1-9]', text)

@@ -133,7 +133,7 @@ REFUSED = [
     ("people", 'filter = "(a=b)"', "people.filter: is not a setting"),
     # Schedules
     ("acme", 'schedule = "* * * *"', "schedule: is not a schedule of five cron fields"),
-    ("acme", 'schedule = "@daily"', "schedule: is not a schedule of five cron fields"),
+    ("acme", 'schedule = "@reboot"', "schedule: is not a schedule of five cron fields"),
     ("acme", 'time_zone = "Mars/Base"', "time_zone: is not a time zone"),
     ("acme", 'time_zone = "../../etc/passwd"', "time_zone: is not a time zone"),
     ("acme", 'time_zone = "America"', "time_zone: is not a time zone"),
