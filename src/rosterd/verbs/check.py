@@ -109,7 +109,7 @@ def _source_findings(
 def _same_server(url: str, detail: str) -> bool:
     """Whether what was found, which begins with the server, was found on the server of this URL."""
     server = detail.partition(", ")[0]
-    return url.lower() in (server, server.rpartition(":")[0])
+    return url.lower() in (server.lower(), server.lower().rpartition(":")[0])
 
 
 def _source(plan: SourcePlan, everybody: str) -> tuple[str, list[dict[str, str]]]:
