@@ -1,4 +1,4 @@
-"""One person end to end, from the ledger alone: what the directory shows, what Orbix has, and why it stands so."""
+"""One person end to end, as the ledger knows them: what the directory shows, what Orbix has, and why it stands so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rosterd.core import access
 from rosterd.core.access import Account
-from rosterd.core.people import ACTIVE, DOUBT, LEFT, NO_KEY, TRIED, Known
+from rosterd.core.people import ACTIVE, ASIDE, DOUBT, LEFT, NO_KEY, OUT, TRIED, Known
 from rosterd.core.plan import FIELDS, PERSON, REMOVED, SEAT
 from rosterd.ledger.looking import Listed, Past, Trouble
 
@@ -53,11 +53,12 @@ class Explained:
     source_state: tuple[str, float | None, str] | None
     access: Sequence[tuple[str, str, str, str]] = ()
     access_whole: bool = True
+    called: str = ""  # what a source calls somebody whom no run has read yet
 
     @property
     def name(self) -> str:
         """What people call them, "" when nothing tells."""
-        return (self.account.name if self.account else "") or (self.orbix[3] if self.orbix else "")
+        return (self.account.name if self.account else "") or (self.orbix[3] if self.orbix else self.called)
 
     @property
     def emails(self) -> list[str]:
@@ -200,6 +201,25 @@ def _plainly(state: str, shows: Account | None, there: str) -> Standing:
     return Standing(
         "waiting", "The directory shows this person; nothing was delivered yet.", "The next run sends it."
     )
+
+
+def unread(key: bytes, shown: str, standing: Standing) -> Explained:
+    """Somebody whom a source shows, and whom no run has read yet."""
+    return Explained(key, shown, standing, None, None, None, None, None, (), (), (), None)
+
+
+def stands_in_source(state: str, reason: str, *, inside: bool) -> Standing:
+    """Where somebody stands whom no run has read yet. inside: whether the source's search finds the entry."""
+    if not inside:
+        return Standing(
+            "passed by", "The directory has this entry, and the search for people does not find it.",
+            "Look at filter, base and scope under people.", "odd",
+        )  # fmt: skip
+    if state == OUT:
+        return Standing("excluded", _sentence(reason))
+    if state == ASIDE:
+        return Standing("set aside", _sentence(reason), "Correct it in the directory.", "odd")
+    return Standing("new", "The source shows this person; no run has read it yet.", "The next run reads it.")
 
 
 def _sentence(text: str) -> str:

@@ -57,21 +57,25 @@ def read_again(look: Look, changes: Changes) -> Fresh:
     _forbid_reload(look, GROUP, changes.groups)
     _settle(look, fresh, PERSON, changes.people)
     if look.plan.groups is not None:
-        groups = _with_linked(look, fresh, changes.groups) if look.follow.follower.linked else changes.groups
+        groups = _with_linked(look, fresh, changes) if look.follow.follower.linked else changes.groups
         _settle(look, fresh, GROUP, groups)
     for one in [one for one in fresh.now if fresh.now[one] == fresh.was.get(one)]:
         del fresh.now[one], fresh.was[one]
     return fresh
 
 
-def _with_linked(look: Look, fresh: Fresh, delta: Delta) -> Delta:
-    """The changed groups, and those whose members are other ones because somebody has come, moved or gone."""
-    old: set[str] = set()
-    moved: list[str] = []
+def _with_linked(look: Look, fresh: Fresh, changes: Changes) -> Delta:
+    """The changed groups, and those whose members are other ones because an entry has come, moved or gone.
+
+    Not only people: whoever is no person of ours is a member as well, and his name may be somebody's tomorrow.
+    """
+    old = set(changes.lost)
+    moved = set(changes.moved)
     for was, now in fresh.both(PERSON):
         if was is None or now is None or was.refs != now.refs:
-            old.update(was.refs if was is not None else ())
-            moved += [now.id] if now is not None else []
+            old.update(ref for one in (was, now) if one is not None for ref in one.refs)
+            moved |= {now.id} if now is not None else set()
+    delta = changes.groups
     edges = look.ledger.mirrored_edges(look.binding, look.source, old)
     groups = {id_ for kind, id_, _, _ in edges if kind == GROUP}
     named = look.ledger.named(look.binding, look.source, map(ref_dn, look.follow.follower.groups_of(moved)))

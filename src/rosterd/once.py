@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -182,6 +182,15 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
     return [name for name in settings.customers if not names or name in names]
 
 
+def beside(document: dict[str, Any], apart: Mapping[str, SettingsError]) -> dict[str, Any]:
+    """A run document with the customers who were left out, as their own settings are wrong."""
+    if not apart:
+        return document
+    parts = document["customers"] | {name: _untouched(error) for name, error in apart.items()}
+    code = worst([document["exit_code"], *(error.exit_code for error in apart.values())])
+    return document | {"exit_code": code, "customers": {name: parts[name] for name in sorted(parts)}}
+
+
 def _untouched(problem: RosterdError | None) -> dict[str, Any]:
     """The document of a customer whose run did not start."""
     reason = (
@@ -199,4 +208,4 @@ def _untouched(problem: RosterdError | None) -> dict[str, Any]:
     }
 
 
-__all__ = ["SettingsError", "Wish", "chosen", "opened", "run_once", "run_one"]
+__all__ = ["SettingsError", "Wish", "beside", "chosen", "opened", "run_once", "run_one"]

@@ -51,7 +51,6 @@ class PartView:
     ledger: Any  # rosterd.ledger.mirror.Mirror
     scope: Scope
     seats_there: Sequence[KnownSeat] = ()
-    edges_there: Sequence[KnownEdge] = ()
     beside: Mapping[bytes, int] = field(default_factory=dict)
 
     def lines(self, binding: int) -> Iterator[list[str]]:
@@ -63,9 +62,9 @@ class PartView:
     def seats(self, _binding: int) -> Iterator[list[KnownSeat]]:
         yield from _chunks(self.seats_there)
 
-    def edges(self, _binding: int) -> Iterator[list[KnownEdge]]:
-        if self.edges_there:
-            yield list(self.edges_there)
+    def edges(self, binding: int) -> Iterator[list[KnownEdge]]:
+        if edges := self.ledger.edges_of(binding, self.scope.refs):
+            yield edges
 
     def refusals(
         self, binding: int, kind: str, low: bytes, high: bytes

@@ -80,8 +80,8 @@ def _differing(look: Look, was: Told | None, now: Told | None) -> set[str]:
     if was is None or now is None or (was.key, was.refs, _wanted(was)) != (now.key, now.refs, _wanted(now)):
         if look.follow.follower.nested:
             raise Doubt("a group is new, gone or renamed, and groups contain groups")
-        if now is None and was is not None and look.follow.follower.answers(was.refs[0]):
-            raise Doubt("a group is gone that may be somebody's primary group")
+        if any(one is not None and look.follow.follower.answers(one.refs[0]) for one in (was, now)):
+            raise Doubt("a group is gone or renamed that may be somebody's primary group")
         refs = {ref for ref, _ in before | after}
     if look.follow.follower.nested and refs:
         named = look.ledger.named(look.binding, look.source, refs)
@@ -133,7 +133,7 @@ def _part(
         return gathered, PartView(look.ledger, Scope(frozenset(keys), frozenset(), frozenset(refs)))
     seats = _seats(look, keys)
     groups = _groups(look, fresh, refs, touched | {seat[0].partition(NUL)[0] for seat in seats})
-    before, after = _edges(look, fresh, refs)
+    after = _edges(look, fresh, refs)
     gathered.groups = mapped(look.plan.groups, _attributes(look), groups.items())
     places = dict(map(place_of, groups.values()))
     source = look.source
@@ -143,8 +143,7 @@ def _part(
         ]
         sorter.add(some)
     scope = Scope(frozenset(keys), frozenset(touched | gathered.groups.by_key.keys()), frozenset(refs))
-    known = sorted({(ref, handle, source) for _, ref, handle in before})
-    view = PartView(look.ledger, scope, seats, known)
+    view = PartView(look.ledger, scope, seats)
     _forbid_set_aside(look, scope)
     return gathered, replace(view, beside=beside(view, look.binding))
 
@@ -183,7 +182,7 @@ def _groups(look: Look, fresh: Fresh, refs: set[str], keys: set[bytes]) -> dict[
     seen: set[str] = set()
     while todo := refs - seen:
         seen |= todo
-        _, after = _edges(look, fresh, todo)
+        after = _edges(look, fresh, todo)
         handles |= {handle for _, _, handle in after}
         own = {handle[1:].decode("utf-8", "replace") for handle in handles} | todo
         ids = {id_ for _, kind, id_ in look.ledger.named(look.binding, look.source, own) if kind == GROUP}
@@ -200,20 +199,17 @@ def _groups(look: Look, fresh: Fresh, refs: set[str], keys: set[bytes]) -> dict[
     return found
 
 
-def _edges(
-    look: Look, fresh: Fresh, refs: set[str]
-) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str, bytes]]]:
-    """The memberships of these refs before and after: kind of who tells of it, ref, handle."""
+def _edges(look: Look, fresh: Fresh, refs: set[str]) -> list[tuple[str, str, bytes]]:
+    """The memberships of these refs as they are now: kind of who tells of it, ref, handle."""
     changed = set(fresh.ids())
-    before: list[tuple[str, str, bytes]] = []
-    after: list[tuple[str, str, bytes]] = []
-    for kind, id_, ref, handle in look.ledger.mirrored_edges(look.binding, look.source, refs):
-        before.append((kind, ref, handle))
-        if (kind, id_) not in changed:
-            after.append((kind, ref, handle))
+    found = [
+        (kind, ref, handle)
+        for kind, id_, ref, handle in look.ledger.mirrored_edges(look.binding, look.source, refs)
+        if (kind, id_) not in changed
+    ]
     for one in fresh.now.values():
-        after += [(one.kind, ref, handle) for ref, handle in one.edges if ref in refs]
-    return before, after
+        found += [(one.kind, ref, handle) for ref, handle in one.edges if ref in refs]
+    return found
 
 
 def _forbid_set_aside(look: Look, scope: Scope) -> None:

@@ -9,6 +9,7 @@ from tests.cli.kit import SECRET, Office
 
 VERBS: dict[str, tuple[str, ...]] = {
     "demo": (),
+    "init": ("--template",),
     "sandbox": ("--port",),
     "check": ("--customer", "--json"),
     "plan": ("--customer", "--only", "--json", "--out", "--check"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.files import customer, people, toml
-from tests.cli.kit import Office
+from tests.cli.kit import Office, checked_run
 from tests.cli.test_approvals import FIVE
 
 from rosterd.log import configure
@@ -133,7 +134,8 @@ def test_an_unknown_customer_as_argument(office: Office, verb: str) -> None:
     assert result.code == 2 and "acne" in result.err and "acme" in result.err, result.said
 
 
-def test_one_file_per_customer(office: Office) -> None:
+def filed(office: Office) -> Path:
+    """Four customers, three of them in files of their own; gives the folder."""
     four(office)
     folder = office.directory / "customers.d"
     folder.mkdir()
@@ -143,9 +145,72 @@ def test_one_file_per_customer(office: Office) -> None:
         os.chmod(folder / f"{name}.toml", 0o600)
         os.replace(office.directory / f"{name}.csv", folder / f"{name}.csv")
     office.set(customers_dir="customers.d")
+    return folder
+
+
+def test_one_file_per_customer(office: Office) -> None:
+    filed(office)
     document = office.run(code=0)
     assert set(document["customers"]) == set(NAMES) and delivered(office) == set(NAMES)
     nothing_crossed(office)
+
+
+@pytest.mark.parametrize("wrong", ['leavrs = "report"\n', "client = [\n", 'schedule = "never"\n', None])
+def test_fault_97_a_customer_s_own_file_is_wrong(office: Office, wrong: str | None) -> None:
+    """It does not run, and its reason is in the document; the others go on. A secret of it is no trouble of theirs."""
+    bolt = filed(office) / "bolt.toml"
+    if wrong is not None:
+        bolt.write_text(wrong + bolt.read_text())
+    else:
+        bolt.unlink()
+        bolt.symlink_to("nowhere")
+    secrets = {"ROSTERD_CUSTOMERS__BOLT__SOURCES__HR__PATH": "bolt.csv"}
+    result = office.do("run", "--once", "--json", env=secrets)
+    document = checked_run(result, 2)
+    assert codes(document) == {"acme": 0, "bolt": 2, "cord": 0, "dune": 0}
+    assert "customers.d/bolt.toml" in document["customers"]["bolt"]["reason"], result.out
+    assert "customers.d/bolt.toml" in result.err and delivered(office) == {"acme", "cord", "dune"}
+    assert office.run("--customer", "acme", code=0)["customers"].keys() == {"acme"}
+    office.forget_requests()
+    alone = office.do("run", "--once", "--json", "--customer", "bolt")
+    assert alone.code == 2 and alone.out == "" and "bolt.toml" in alone.err
+    for verb in ("status", "check", "settings show"):
+        assert office.do(*verb.split()).code == 2, verb
+    assert office.requests() == []
+
+
+def test_wrong_settings_of_all_stop_all(office: Office) -> None:
+    """The main file, what customers share, and a provider with no good customer left: nothing is sent."""
+    folder = filed(office)
+    good = (folder / "bolt.toml").read_text()
+    (folder / "bolt.toml").write_text('leavrs = "report"\n' + good)
+    for more in (
+        {"orbix": {"timeout": "soon"}},
+        {"daemon": {"jittr": "1s"}},
+        {"customers": {"acme": {"client": ""}}},
+    ):
+        kept = office.settings
+        office.set(**more)
+        result = office.do("run", "--once", "--json")
+        assert result.code == 2 and result.out == "" and "bolt.toml" in result.err, result.said
+        office.settings = kept
+    office.save()
+    (folder / "cord.toml").write_text((folder / "dune.toml").read_text())
+    twice = office.do("run", "--once", "--json")
+    assert twice.code == 2 and twice.out == "" and "cord" in twice.err and "dune" in twice.err, (
+        "one client, two customers"
+    )
+    del office.settings["customers"]
+    office.save()
+    for name in ("bolt", "cord", "dune"):
+        (folder / f"{name}.toml").write_text('leavrs = "report"\n')
+    none = office.do("run", "--once", "--json")
+    assert (
+        none.code == 2
+        and none.out == ""
+        and all(f"{name}.toml" in none.err for name in ("bolt", "cord", "dune"))
+    )
+    assert office.requests() == []
 
 
 def test_a_bad_file_name_in_customers_dir(office: Office) -> None:

@@ -1,10 +1,13 @@
-"""`explain` and `history`: one person from the ledger alone, found by logon, key or e-mail."""
+"""`explain` and `history`: one person from ledger and sources, found by logon, key or e-mail."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from tests.cli.files import groups_file, limit, people
 from tests.cli.kit import Office
+from tests.fakeldap import done, serving
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def test_everybody_is_explained(told: Office, who: str, key: str, state: str, wh
     assert why in one["why"] and one["customer"] == "acme" and one["client"] == "ACME"
     text = told.do("explain", who).out
     assert text.startswith(f"acme: {key}") and f"  {state}: " in text
-    assert told.requests() == [], "nobody is asked"
+    assert told.requests() == [], "Orbix is not asked"
 
 
 def test_what_is_told_of_a_person(told: Office) -> None:
@@ -84,3 +87,85 @@ def test_nobody_and_somebody_similar(told: Office) -> None:
     similar = told.do("history", "brun")
     assert similar.code == 2 and "similar: NDD//bruno" in similar.err
     assert told.do("explain", "bruno", "--customer", "nope").code == 2
+
+
+def entries_of(office: Office, who: str, *more: str) -> list[dict[str, Any]]:
+    """What the one source shows of somebody."""
+    (one,) = office.do("explain", who, "--json", *more).document["people"]
+    (source,) = one["sources"]
+    assert source["source"] == "hr" and source["problem"] is None
+    found: list[dict[str, Any]] = source["entries"]
+    return found
+
+
+def test_the_entry_is_shown_with_its_mapping(told: Office) -> None:
+    """As the file is now, and not as it was when a run read it."""
+    told.put([("bruno", "Bruno Third", "none"), *people("carlos")])
+    (entry,) = entries_of(told, "bruno")
+    assert entry["place"] == 2 and entry["values"] == {
+        "logon": "bruno",
+        "email": "none",
+        "name": "Bruno Third",
+    }
+    steps = {step["field"]: (step["template"], step["gives"], step["becomes"]) for step in entry["mapping"]}
+    assert steps["name"] == ("{{ name }}", "Bruno Third", "Bruno Third")
+    assert steps["email"] == ("{{ email }}", "none", ""), "an address that is none is left out"
+    assert entry["fate"] == "wanted" and "delivered without it" in entry["reason"]
+    text = told.do("explain", "bruno").out
+    assert (
+        "source hr, asked just now: line 2 of acme.csv" in text
+        and "email   {{ email }} → none → nothing" in text
+    )
+    assert entries_of(told, "fabia") == [], "no longer in the file"
+    assert "has no such entry" in told.do("explain", "fabia").out
+
+
+def test_somebody_whom_no_run_has_read(office: Office) -> None:
+    """Every fate is told before a first run; rules each with whether they hold."""
+    rules = {"exclude": ["svc-*", "{{ name == 'Dora' }}"], "repair": ["ascii", "lower"]}
+    office.set(customers={"acme": {"sources": {"hr": {"people": rules}}}})
+    office.put(
+        [("João", "João", ""), ("svc-x", "", ""), ("dora", "Dora", ""), ("not ok", "", "odd@example.com")]
+    )
+    for who, state, key in (
+        ("joão", "new", "NDD//joao"), ("NDD//joao", "new", "NDD//joao"), ("svc-x", "excluded", "NDD//svc-x"),
+        ("dora", "excluded", "NDD//dora"), ("odd@example.com", "set aside", "NDD//not ok"),
+    ):  # fmt: skip
+        (one,) = office.do("explain", who, "--json").document["people"]
+        assert (one["state"], one["key"]) == (state, key), who
+    (entry,) = entries_of(office, "dora")
+    assert entry["rules"] == [
+        {"rule": "svc-*", "holds": False},
+        {"rule": "{{ name == 'Dora' }}", "holds": True},
+    ]
+    assert "logon   {{ logon }} → João → joao" in office.do("explain", "joao").out
+    assert office.do("explain", "joao", "--offline").code == 2
+    assert office.do("history", "joao").code == 2 and office.requests() == []
+
+
+def test_a_source_that_cannot_be_asked(told: Office) -> None:
+    """The ledger tells what it knows all the same; of a stranger it is said who was not asked."""
+    (told.directory / "acme.csv").unlink()
+    (one,) = told.do("explain", "bruno", "--json").document["people"]
+    assert one["state"] == "delivered" and "acme.csv" in one["sources"][0]["problem"]
+    assert "cannot be asked now" in told.do("explain", "bruno").out
+    assert told.do("explain", "bruno", "--offline", "--json").document["people"][0]["sources"] == []
+    nobody = told.do("explain", "zeno")
+    assert nobody.code == 2 and "not asked: " in nobody.err and "acme.csv" in nobody.err
+    told.put_text("logon,nam\nbruno,x\n")
+    assert 'the column "email" is missing' in told.do("explain", "bruno").out
+
+
+def test_a_refused_password_counts(told: Office) -> None:
+    """FAULTS.md row 47: explaining somebody often locks no account."""
+    told.one(code=0)
+    with serving(lambda peer, request: peer.send(done(request.id)), bind=49) as fake:
+        source = {
+            "kind": "ldap", "urls": [fake.url], "base": "dc=acme,dc=example", "bind_dn": "cn=reader",
+            "bind_password": "n0t-the-one", "allow_cleartext": True, "people": {"logon": "{{ uid }}", "domain": "ACME"},
+        }  # fmt: skip
+        told.set(customers={"acme": {"sources": {"hq": source}, "precedence": ["hr", "hq"]}})
+        for _ in range(5):
+            result = told.do("explain", "bruno")
+            assert result.code == 0 and "source hq cannot be asked now" in result.out
+    assert fake.binds == 3 and "3 times in a row" in result.out

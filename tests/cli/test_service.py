@@ -9,13 +9,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.cli.files import customer, people
-from tests.cli.kit import Office
-from tests.cli.service_kit import Manager, service, soon
+from tests.cli.files import customer, people, toml
+from tests.cli.kit import PATIENCE, Office
+from tests.cli.service_kit import Manager, free_port, service, soon
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,6 +127,34 @@ def test_fault_97_one_broken_customer(hourly: Office) -> None:
     with service(hourly) as running:
         running.wait("run_ended", customer="acme", exit_code=0)
         running.wait("run_ended", customer="beta", exit_code=5)
+        running.stop()
+
+
+def test_fault_97_a_wrong_file_of_one_customer(hourly: Office) -> None:
+    """The service serves the others, says so everywhere, and takes the customer in when its file was mended."""
+    port = free_port()
+    folder = hourly.directory / "customers.d"
+    folder.mkdir()
+    body = toml(customer("beta", schedule="every 1h")).replace("beta.csv", "../beta.csv")
+    (folder / "beta.toml").write_text('leavrs = "report"\n' + body)
+    hourly.set(customers_dir="customers.d", console={"listen": f"127.0.0.1:{port}"})
+    hourly.put(people("ana"), "beta.csv")
+    with service(hourly) as running:
+        running.wait("run_ended", customer="acme", exit_code=0)
+        assert running.wait("settings", customer="beta")["level"] == "error"
+        running.wait("console")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=PATIENCE) as answer:
+            assert "customers.d/beta.toml" in json.load(answer)["service"]["settings_problem"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE) as answer:
+            assert "Some customers do not run" in answer.read().decode()
+        running.send(signal.SIGHUP)
+        assert "beta.toml" in running.wait("settings_kept")["problem"], "as ever: nothing is taken in part"
+        (folder / "beta.toml").write_text(body)
+        running.send(signal.SIGHUP)
+        running.wait("settings_taken")
+        running.wait("run_ended", customer="beta", exit_code=0)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=PATIENCE) as answer:
+            assert json.load(answer)["service"]["settings_problem"] is None
         running.stop()
 
 

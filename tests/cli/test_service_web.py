@@ -17,6 +17,7 @@ from tests.cli.files import people
 from tests.cli.kit import PATIENCE, Office
 from tests.cli.service_kit import Running, free_port, service, soon
 
+from rosterd.daemon.console import ACTIONS
 from rosterd.daemon.openapi import DOCUMENT
 
 TOKEN = "a-token-of-more-than-sixteen-characters"
@@ -154,7 +155,13 @@ def test_headers_forbid_what_a_page_does_not_need(served: Browser) -> None:
 def test_the_document_describes_what_is_served(served: Browser) -> None:
     document = served.json("/api/openapi.json")
     validate(document)
-    for path, verbs in document["paths"].items():
+    acts = {path for path, verbs in document["paths"].items() if "post" in verbs}
+    assert acts == {f"/customers/{{name}}/{verb}" for verb in ACTIONS}
+    for path in acts:
+        assert served.get(path.format(name="acme"), "POST")[0] == 403, (
+            "no token is set: nothing can be changed"
+        )
+    for path, verbs in ((path, verbs) for path, verbs in document["paths"].items() if path not in acts):
         asked = f"{path}?customer=acme" if "customer" in str(verbs.get("get", {}).get("parameters")) else path
         assert served.get(asked)[0] == 200, path
     assert DOCUMENT["info"]["version"] == "" != document["info"]["version"]

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,9 @@ _START = 60.0  # seconds until the server must answer
 Entry = tuple[str, Mapping[str, list[str | bytes]]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Dirsrv:
-    """A running server."""
+    """A running server. `process` is another one after `again`."""
 
     port: int
     folder: Path
@@ -49,6 +49,13 @@ class Dirsrv:
     @property
     def socket_url(self) -> str:
         return f"ldapi://{str(self.folder / 'run/ldapi').replace('/', '%2F')}"
+
+    def again(self, meanwhile: Callable[[], object]) -> None:
+        """Stops the server, does something to its folder, and starts it on the same port."""
+        _end(self.process)
+        meanwhile()
+        _own(self.folder)
+        self.process = _start(self.folder, self.port)
 
     def modify(self, text: str) -> None:
         """Changes the data of the running server, with the command an administrator uses."""
@@ -89,9 +96,15 @@ def load(folder: Path, entries: Iterable[Entry], schemas: Mapping[str, str] | No
     _configure(folder, 0)
     with (folder / "ldif/data.ldif").open("w", encoding="utf-8") as out:
         out.writelines(ldif(entries))
+    moved(folder, "ldif2db", "-i", "data.ldif")
+
+
+def moved(folder: Path, *command: str) -> None:
+    """Loads the data of a server that does not run (`ldif2db -i NAME`), or writes it down (`db2ldif -a NAME`)."""
     _own(folder)
+    kind, way, name = command
     done = subprocess.run(
-        [_needed(), "ldif2db", "-D", folder / "conf", "-n", "userRoot", "-i", folder / "ldif/data.ldif"],
+        [_needed(), kind, "-D", folder / "conf", "-n", "userRoot", way, folder / "ldif" / name],
         capture_output=True,
         text=True,
         check=False,
@@ -109,6 +122,14 @@ def running(folder: Path, *, telling: bool = False) -> Iterator[Dirsrv]:
         port = int(free.getsockname()[1])
     _configure(folder, port, telling=telling)
     _own(folder)
+    server = Dirsrv(port, folder, _start(folder, port))
+    try:
+        yield server
+    finally:
+        _end(server.process)
+
+
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     told = folder / "started"
     with told.open("wb") as log:
         process = subprocess.Popen(
@@ -116,13 +137,18 @@ def running(folder: Path, *, telling: bool = False) -> Iterator[Dirsrv]:
         )
     try:
         _wait(port, process, told)
-        yield Dirsrv(port, folder, process)
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        process.kill()
-        process.wait()
+    except BaseException:
+        _end(process)
+        raise
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    process.kill()
+    process.wait()
 
 
 def _needed() -> str:

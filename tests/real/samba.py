@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +80,14 @@ def needed(command: str) -> str:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class Samba:
-    """A running server."""
+    """A running server. `process` is another one after `again`."""
 
     address: str
     folder: Path
     process: subprocess.Popen[bytes]
+    command: list[str]
 
     @property
     def url(self) -> str:
@@ -99,6 +100,12 @@ class Samba:
     @property
     def catalogue_url(self) -> str:
         return f"ldap://{self.address}:3268"
+
+    def again(self, meanwhile: Callable[[], object]) -> None:
+        """Stops the server, does something to its folder, and starts it on the same address."""
+        _end(self.process)
+        meanwhile()
+        self.process = _start(self.address, self.folder, self.command)
 
     def modify(self, text: str) -> None:
         """Changes the data of the running server, with the command an administrator uses."""
@@ -161,10 +168,19 @@ def running(folder: Path, tls: Tls) -> Iterator[Samba]:
     }
     tls.key.chmod(0o600)  # Samba takes no other
     arguments = [f"--option={name} = {value}" for name, value in options.items()]
+    command = [needed("samba"), "--interactive", "--model=single", f"-s{folder / 'etc/smb.conf'}", *arguments]
+    server = Samba(address, folder, _start(address, folder, command), command)
+    try:
+        yield server
+    finally:
+        _end(server.process)
+
+
+def _start(address: str, folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     told = folder / "log.start"
     with told.open("wb") as log:
         process = subprocess.Popen(
-            [needed("samba"), "--interactive", "--model=single", "-s", folder / "etc/smb.conf", *arguments],
+            command,
             stdout=log,
             stderr=log,
             env=_HASTY,
@@ -172,15 +188,20 @@ def running(folder: Path, tls: Tls) -> Iterator[Samba]:
         )
     try:
         _wait(address, process, told)
-        yield Samba(address, folder, process)
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.wait()
-        assert process.stdin
-        process.stdin.close()
+    except BaseException:
+        _end(process)
+        raise
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    process.kill()
+    process.wait()
+    assert process.stdin
+    process.stdin.close()
 
 
 def _run(*command: str) -> None:

@@ -114,16 +114,22 @@ Somebody = Annotated[str, typer.Argument(help="A logon, DOMAIN//logon or e-mail 
 
 
 @verb(app, "explain", DAILY)
-def explain(common: Common, who: Somebody, customer: Customers = None, json: Json = False) -> int:
+def explain(
+    common: Common,
+    who: Somebody,
+    customer: Customers = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no source: from the ledger alone.")] = False,
+    json: Json = False,
+) -> int:
     """One person end to end: where they stand, why, and what to do.
 
-    What the directory showed, what Orbix has, groupings, access, what is held. From the ledger; asks nobody.
+    What Orbix has, groupings, access, what is held; and, where a source can be asked, the entry and its mapping.
 
     Example: rosterd explain carlos.silva
     """
     from rosterd.verbs.explain import tell
 
-    return tell(common, who, customer or [], json=json)
+    return tell(common, who, customer or [], offline=offline, json=json)
 
 
 @verb(app, "history", DAILY)

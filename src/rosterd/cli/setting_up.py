@@ -25,6 +25,22 @@ def demo(
     return play(directory, common)
 
 
+@verb(app, "init", FIRST)
+def init(
+    common: Common,
+    template: Annotated[
+        str | None, typer.Option("--template", help="csv, ldap or ad: without questions.", metavar="KIND")
+    ] = None,
+) -> int:
+    """Write a first settings file: a few questions, and the answers are tried.
+
+    Never replaces a file. Examples: rosterd init; rosterd init --template ad --config /etc/rosterd/rosterd.toml
+    """
+    from rosterd.verbs.init import init as begin
+
+    return begin(common, template)
+
+
 @verb(app, "sandbox", FIRST)
 def sandbox(
     common: Common,

@@ -100,11 +100,17 @@ class Delta(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What has changed since a cookie, and the cookie to go on from."""
+    """What has changed since a cookie, and the cookie to go on from.
+
+    Where members are linked, also of entries that are neither people nor groups: moved, the ids of those that are
+    new or have another name; lost, the refs by which groups named those that are no more.
+    """
 
     cookie: str
     people: Delta
     groups: Delta
+    moved: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.people or self.groups)
@@ -155,7 +161,7 @@ class Follower(Protocol):
         """Whether the group with this ref may be somebody's primary group. Only after `since`."""
 
     def groups_of(self, _ids: Iterable[str]) -> list[str]:
-        """Where members are linked: the normalised DNs of the groups that these people are in."""
+        """Where members are linked: the normalised DNs of the groups that these entries are in."""
 
     def there(self, ids: Iterable[tuple[str, str]]) -> None:
         """Returns when each of these entries (id, DN) is in the directory, whether in a feed or not; else Doubt."""

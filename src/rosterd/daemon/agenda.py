@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rosterd import due
+from rosterd.daemon.board import Board
+from rosterd.daemon.notifier import Notifier
 from rosterd.daemon.schedule import ACCESS, PRUNE, RUN, Entry
 from rosterd.errors import SettingsError
 from rosterd.ledger.agenda import Owed
@@ -82,3 +84,10 @@ class Agenda:
             gone = [(client, job) for client, job in found if f"{job}:{client}" not in kept]
             if gone:
                 self._ledger.owe_no_more(gone)
+
+
+def leave_out(board: Board, notifier: Notifier, apart: Mapping[str, SettingsError], now: float) -> None:
+    """Customers who do not run, as their own settings are wrong: shown by the console, and told."""
+    board.left_out = "; ".join([str(error) for error in apart.values()])
+    for name, error in apart.items():
+        notifier.tell(notifier.judgement.left_out(name, str(error), error.hint, now))

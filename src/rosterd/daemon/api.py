@@ -126,7 +126,7 @@ def _status(state: State, request: Request) -> dict[str, Any]:
             "version": __version__,
             "started": iso(state.board.started),
             "running": len(going),
-            "settings_problem": state.board.settings_problem or None,
+            "settings_problem": state.board.settings_problem or state.board.left_out or None,
         },
     }
 

@@ -26,6 +26,7 @@ class Board:
     clock: Callable[[], float] = time.time
     started: float = field(default_factory=time.time)
     settings_problem: str = ""  # why newer settings were not taken, "" when they were
+    left_out: str = ""  # why some customers do not run: their own settings are wrong
     _going: dict[str, Going] = field(default_factory=dict)
     _last: dict[str, Turned] = field(default_factory=dict)
     _skipped: dict[str, int] = field(default_factory=dict)

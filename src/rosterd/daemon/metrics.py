@@ -112,7 +112,9 @@ class _State(Collector):
         yield _one("rosterd_runs_going", "Runs that go on.", len(going))
         yield _one("rosterd_runs_waiting", "Customers that are due and wait.", max(0, len(late) - len(going)))
         yield _one(
-            "rosterd_settings_ok", "0: newer settings were not taken.", not self._board.settings_problem
+            "rosterd_settings_ok",
+            "0: newer settings, or those of a customer, were not taken.",
+            not (self._board.settings_problem or self._board.left_out),
         )
         yield from self._standing()
         size = GaugeMetricFamily("rosterd_ledger_bytes", "Size of the ledger's files.", labels=["file"])

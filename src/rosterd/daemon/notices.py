@@ -19,7 +19,7 @@ TITLES: dict[Event, str] = {
     "sign_in": "a sign-in or credentials are refused",
     "finding": "new findings of high severity about access",
     "silence": "no good run for a long time",
-    "settings": "new settings are wrong, the old ones go on",
+    "settings": "settings are wrong, and were not taken",
 }
 HIGH: frozenset[Event] = frozenset({"failure", "sign_in", "finding", "silence"})
 
@@ -146,6 +146,10 @@ class Judgement:
     def settings_kept(self, problem: str, step: str, now: float) -> Iterator[Notice]:
         """Newer settings were not taken."""
         yield from self._wanted(Notice("settings", "", problem, step, now))
+
+    def left_out(self, customer: str, problem: str, step: str, now: float) -> Iterator[Notice]:
+        """A customer does not run, as its own settings are wrong."""
+        yield from self._wanted(Notice("settings", customer, problem, step, now))
 
     def _wanted(self, notice: Notice) -> Iterator[Notice]:
         if notice.event in self.settings.events:

@@ -23,6 +23,23 @@ def _get(
     return {"get": {"summary": text, "operationId": name, "responses": {"200": answer, **more}, **parameter}}
 
 
+def _post(name: str, text: str, fields: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An action on a customer. With a bearer's token only: a browser's session has a proof in its forms besides."""
+    schema = {"type": "object", "properties": fields} | ({"required": list(required)} if required else {})
+    form = {"content": {"application/x-www-form-urlencoded": {"schema": schema}}, "required": bool(required)}
+    done = {
+        "description": "Done; the address is that of the customer's page.",
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    }
+    wrong = ("400", "401", "403", "404", "409", "413", "415", "421", "503")
+    return {
+        "post": {
+            "summary": text, "operationId": name, "parameters": [_NAME], "requestBody": form,
+            "responses": {"303": done, **dict.fromkeys(wrong, _ERROR)}, "security": [{"token": []}],
+        }
+    }  # fmt: skip
+
+
 def _query(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "schema": schema, "description": text}
 
@@ -32,6 +49,10 @@ _ERROR = _json({"$ref": "#/components/schemas/Error"}, "Why it cannot be answere
 _TALLY = {"type": "object", "additionalProperties": _number("Records.")}
 _CUSTOMER = _query("customer", {"type": "string", "pattern": "^[a-z0-9-]+$"}, "The customer's name.")
 _LIMIT = _query("limit", {"type": "integer", "minimum": 1, "maximum": 1_000}, "The most to list.")
+_NAME = {
+    "name": "name", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[a-z0-9-]+$"},
+    "description": "The customer's name.",
+}  # fmt: skip
 _PROBE = {"401": _ERROR, "421": _ERROR}
 
 DOCUMENT: dict[str, Any] = {
@@ -77,6 +98,20 @@ DOCUMENT: dict[str, Any] = {
             _json({"$ref": "#/components/schemas/Live"}, "Small: it may be asked for each second."),
             _CUSTOMER, **_PROBE,
         ),
+        "/customers/{name}/approve": _post(
+            "approve", "Lets exactly the changes of a held plan go, as `rosterd approve` does.",
+            {
+                "digest": {"type": "string", "description": "The whole digest, of `held` in /api/status."},
+                "now": {"type": "string", "description": "Anything but nothing: the customer runs at once."},
+            },
+            ("digest",),
+        ),
+        "/customers/{name}/pause": _post(
+            "pause", "No runs of a customer until resumed.",
+            {"reason": {"type": "string", "maxLength": 200, "description": "Why; shown wherever the customer is."}},
+        ),
+        "/customers/{name}/resume": _post("resume", "Ends a pause.", {}),
+        "/customers/{name}/run": _post("runNow", "Makes a customer due now; a run that goes on already goes on.", {}),
         "/api/openapi.json": _get("This document itself.", _json({"type": "object"}, "OpenAPI 3.1."), **_PROBE),
     },
     "components": {

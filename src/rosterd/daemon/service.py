@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 from rosterd import assemble
@@ -48,7 +49,9 @@ def serve(loaded: Loaded, customers: Sequence[str], log: Any, again: Callable[[]
     try:
         lock = RunLock(path.with_name(f"{path.name}.service"), "rosterd run")
         try:
-            Service(settings, customers, ledger, log, again).run()
+            service = Service(settings, customers, ledger, log, again)
+            agenda.leave_out(service.board, service.notifier, loaded.apart, service.clock.wall())
+            service.run()
         finally:
             lock.close()
     finally:
@@ -172,7 +175,7 @@ class Service:
             judge = self.notifier.judgement
             self.notifier.tell(judge.settings_kept(str(error), error.hint, self.clock.wall()))
         else:
-            self.board.settings_problem = ""
+            self.board.settings_problem = self.board.left_out = ""
             old, self.turns.generation = (
                 self.turns.generation,
                 Generation(settings, self.stop, self._log, self.metrics),
@@ -204,11 +207,8 @@ class Service:
             self.turns.take(entry)
             return
         try:
-            ledger = self.reader()
-            try:
+            with closing(self.reader()) as ledger:
                 gone = ledger.prune(self.clock.wall(), self.settings.ledger.keep_days)
-            finally:
-                ledger.close()
             self._log.info("pruned", rows=gone)
             with self.turns.generation.used() as now:
                 for problem in now.doors.reports.prune():

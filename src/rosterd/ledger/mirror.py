@@ -191,6 +191,11 @@ class Mirror(Access):
         """Those of these seats that are known: key, source, state; in key order."""
         return self._known("seat", "key, source, state", binding, keys)
 
+    def edges_of(self, binding: int, refs: Iterable[str]) -> list[tuple[str, bytes, str]]:
+        """The raw memberships that the ledger knows of these refs: ref, handle, source; in order."""
+        sql = "SELECT ref, handle, source FROM edge WHERE binding = ? AND ref IN ({}) ORDER BY ref, handle, source"
+        return self._among(sql, (binding,), refs)
+
     def unsettled(self, binding: int, retry_before: float) -> str:
         """Why the ledger itself asks for everything to be compared; "" when it does not."""
         for table in ("person", "grouping", "seat"):

@@ -24,11 +24,15 @@ CUSTOMER = Shape(models={"": CustomerSettings})
 
 @dataclass
 class Gathered:
-    """What was read, where each value came from, and what was wrong so far."""
+    """What was read, where each value came from, and what was wrong so far.
+
+    apart: of customers with a file of their own, what is wrong with it; the lists are empty where all is well.
+    """
 
     tree: dict[str, Any]
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    apart: dict[str, list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     changed: float = 0.0  # when the newest of the files was changed
 
@@ -56,7 +60,7 @@ def found(path: Path | None, environ: Mapping[str, str]) -> Path:
             return candidate
     raise SettingsError(
         f"no settings file: looked for {' and '.join([str(candidate) for candidate in candidates])}",
-        hint="rosterd settings sample > rosterd.toml, then edit it; or name another file with --config",
+        hint="rosterd init asks a few questions and writes one; or rosterd settings sample > rosterd.toml, or --config",
     )
 
 
@@ -105,7 +109,7 @@ def gather(path: Path, customers_dir: str | None) -> Gathered:
         tree = read(path, str(path))
     except ValueError as error:
         raise SettingsError(str(error), hint="https://toml.io explains the form of this file") from None
-    result = Gathered(_anchored(WHOLE, tree, base))
+    result = Gathered(anchored(WHOLE, tree, base))
     result.note(path)
     for leaf, _ in leaves(result.tree):
         result.origins[leaf] = label
@@ -146,13 +150,14 @@ def _customer(result: Gathered, customers: dict[str, Any], path: Path, label: st
             raise ValueError(f"{label}: is not a file")
         tree = read(path, label)
     except OSError as error:
-        result.problems.append(f"{label}: cannot be read: {error.strerror}")
+        result.apart[name] = [f"{label}: cannot be read: {error.strerror}"]
         return
     except ValueError as error:
-        result.problems.append(str(error))
+        result.apart[name] = [str(error)]
         return
+    result.apart[name] = []
     result.note(path)
-    customers[name] = _anchored(CUSTOMER, tree, path.absolute().parent)
+    customers[name] = anchored(CUSTOMER, tree, path.absolute().parent)
     for leaf, _ in leaves({"customers": {name: customers[name]}}):
         result.origins[leaf] = label
     _exposed(result, path, tree, label, CUSTOMER)
@@ -162,13 +167,13 @@ def _relative(path: Path, base: Path) -> str:
     return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
 
 
-def _anchored(place: Shape, raw: Any, base: Path) -> Any:
+def anchored(place: Shape, raw: Any, base: Path) -> Any:
     """The tree with the paths in it made absolute."""
     if place.is_value:
         return place.anchor.anchored(raw, base) if place.anchor and isinstance(raw, str) else raw
     if not isinstance(raw, dict):
         return raw
-    return {key: _anchored(place.below(key, raw), value, base) for key, value in raw.items()}
+    return {key: anchored(place.below(key, raw), value, base) for key, value in raw.items()}
 
 
 def _defaults(result: Gathered, base: Path) -> None:

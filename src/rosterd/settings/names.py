@@ -100,11 +100,23 @@ def _one(gathered: Gathered, name: str, origin: str, prefix: str) -> Setting | N
         several = " or ".join([".".join(setting) for setting in settings])
         gathered.problems.append(f"{origin}: may mean {several}")
         return None
+    if _of_unread(gathered, name.lower().split("__")):
+        return None
     known = [_spelled(setting, prefix) for setting in islice(_all(WHOLE, gathered.tree), _LIKELY)]
     close = get_close_matches(prefix + (name.upper() if prefix else name), known, 1, 0.6)
     more = f'; did you mean "{close[0]}"?' if close else "; only settings files name customers and sources"
     gathered.problems.append(f"{origin}: is not a setting{more}")
     return None
+
+
+def _of_unread(gathered: Gathered, parts: Sequence[str]) -> bool:
+    """Whether it is for a customer whose file cannot be read, so that nobody knows what it may have."""
+    unread = [name for name, problems in gathered.apart.items() if problems]
+    return (
+        parts[0] == "customers"
+        and len(parts) > 1
+        and parts[1] in (*unread, *(name.replace("-", "_") for name in unread))
+    )
 
 
 def _meant(place: Shape, raw: object, parts: Sequence[str]) -> Iterator[Setting]:

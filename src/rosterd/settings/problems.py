@@ -37,13 +37,21 @@ _MISSING = {
 
 def sentences(error: ValidationError, origins: Mapping[tuple[str, ...], str], main: str) -> Iterator[str]:
     """One sentence for each thing that is wrong: the file, the setting, and what about it."""
+    for _, sentence in told(error, origins, main):
+        yield sentence
+
+
+def told(
+    error: ValidationError, origins: Mapping[tuple[str, ...], str], main: str
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The same, each with the path of the setting; () when it is about all of them together."""
     for found in error.errors(include_url=False, include_input=False):
         path, place, table = _walk(found["loc"])
         what = _sentence(found["type"], found.get("ctx", {}), path, place, table)
         near = (
             _of_files(origins) if found["type"] == "missing" else origins
         )  # what is missing goes into a file
-        yield f"{_origin(path, near, main)}: {dotted(path)}: {what}" if path else f"{main}: {what}"
+        yield path, f"{_origin(path, near, main)}: {dotted(path)}: {what}" if path else f"{main}: {what}"
 
 
 def dotted(path: tuple[str, ...]) -> str:

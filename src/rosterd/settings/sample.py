@@ -166,13 +166,13 @@ def _table(
             tables.append(name)
             continue
         value = examples[name] if name in examples else default(model, name)
-        yield from _comment(texts[name])
+        yield from comment(texts[name])
         yield _line(f"{name} = {written(value)}", live and (info.is_required() or name in _LIVE))
     for name in tables:
         info = model.model_fields[name]
         wanted = live and (info.is_required() or info.default_factory is not None or name == "groups")
         yield ""
-        yield from _comment(texts[name])
+        yield from comment(texts[name])
         yield from _below(place.below(name, None), (*path, name), examples.get(name, {}), wanted)
 
 
@@ -197,7 +197,8 @@ def _line(text: str, live: bool) -> str:
     return text if live else f"#{text}"
 
 
-def _comment(text: str) -> list[str]:
+def comment(text: str) -> list[str]:
+    """A text as lines of comment."""
     return [f"# {line}" for line in wrap(text, _WIDTH - 2, break_on_hyphens=False)]
 
 

@@ -27,6 +27,11 @@ def escape(value: str) -> str:
     return "".join([_ESCAPED.get(character, character) for character in value])
 
 
+def is_attribute(text: str) -> bool:
+    """Whether this can be the name of an attribute in a filter."""
+    return _ATTRIBUTE.fullmatch(text) is not None
+
+
 def parse(text: str) -> Filter:
     """The filter's tree. Raises ValueError naming the character (counted from 1) at which it breaks."""
     tree, end = _filter(text, _skip(text, 0), 1)

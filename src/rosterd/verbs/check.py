@@ -25,24 +25,30 @@ SHOWN = 10  # mapped people a source
 def check(common: Common, customers: Sequence[str], json: bool) -> int:
     """Checks settings, ledger, token and sources; the exit code is that of the worst finding."""
     loaded, logger = begin(common)
-    findings = [_finding("settings", lambda: _settings(loaded))]
-    findings.append(_finding("ledger", lambda: _ledger(loaded)))
-    findings.append(_finding("orbix", lambda: _orbix(loaded, logger)))
-    stop = threading.Event()
+    found = [_finding("settings", lambda: _settings(loaded))]
+    found += findings(loaded, customers, logger, threading.Event())
+    code = worst([finding["exit_code"] for finding in found])
+    if json:
+        say_json({"schema": "rosterd/check/1", "exit_code": code, "findings": found})
+    else:
+        say(lines(found))
+    return code
+
+
+def findings(
+    loaded: Loaded, customers: Sequence[str], logger: Any, stop: threading.Event
+) -> list[dict[str, Any]]:
+    """What is found of ledger, token and sources, one after the other."""
+    found = [_finding("ledger", lambda: _ledger(loaded)), _finding("orbix", lambda: _orbix(loaded, logger))]
     for name in chosen(loaded.settings, customers):
         customer = loaded.settings.customers[name]
         for label, wanted in customer.sources.items():
-            findings += _source_findings(name, label, wanted, customer.everybody, stop, logger)
+            found += _source_findings(name, label, wanted, customer.everybody, stop, logger)
         if customer.autodesk is not None:
-            findings.append(
+            found.append(
                 _finding(f"{name}: autodesk", lambda name=name: _autodesk(loaded, name, stop, logger))
             )
-    code = worst([finding["exit_code"] for finding in findings])
-    if json:
-        say_json({"schema": "rosterd/check/1", "exit_code": code, "findings": findings})
-    else:
-        say(_lines(findings))
-    return code
+    return found
 
 
 def _finding(what: str, look: Any) -> dict[str, Any]:
@@ -175,17 +181,18 @@ def _mapped(plan: SourcePlan, attributes: Sequence[str], batch: Batch) -> list[d
     ]
 
 
-def _lines(findings: Sequence[dict[str, Any]]) -> list[str]:
+def lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """Findings for people."""
     colours = paint()
-    lines = []
-    for finding in findings:
+    out = []
+    for finding in found:
         mark = colours.bad("FAIL") if finding["exit_code"] else colours.good("ok  ")
         if finding["next"] and not finding["exit_code"]:
             mark = colours.odd("warn")
-        lines.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
+        out.append(f"{mark} {finding['what']}: {words.safe(finding['detail'])}")
         if finding["next"]:
-            lines.append(f"     next: {words.safe(finding['next'])}")
+            out.append(f"     next: {words.safe(finding['next'])}")
         rows = [(p["key"], p["name"], p["email"], p["reason"]) for p in finding["people"]]
         if rows:
-            lines += words.columns([("key", "name", "e-mail", ""), *rows], indent="       ")
-    return lines
+            out += words.columns([("key", "name", "e-mail", ""), *rows], indent="       ")
+    return out

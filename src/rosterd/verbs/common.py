@@ -31,10 +31,15 @@ class Common(Protocol):
     def quiet(self) -> bool: ...
 
 
-def begin(common: Common, *, usual: int = 0, warn: bool = True) -> tuple[Loaded, Any]:
-    """Settings and log. `usual`: the verbosity without -v or -q; `warn`: of odd settings. Raises SettingsError."""
+def begin(common: Common, *, usual: int = 0, warn: bool = True, apart: bool = False) -> tuple[Loaded, Any]:
+    """Settings and log. `usual`: the verbosity without -v or -q; `warn`: of odd settings; `apart`: see settings.load.
+
+    Raises SettingsError.
+    """
     logger = log.configure(common.log_format, -1 if common.quiet else max(usual, common.verbosity))
-    loaded = load(common.config, os.environ)
+    loaded = load(common.config, os.environ, apart=apart)
+    for name, error in loaded.apart.items():
+        logger.error("settings", customer=name, problem=str(error), next=error.hint)
     for warning in loaded.warnings if warn else ():
         logger.warning("settings", warning=warning)
     return loaded, logger
@@ -44,9 +49,16 @@ def begin(common: Common, *, usual: int = 0, warn: bool = True) -> tuple[Loaded,
 def desk(common: Common) -> Iterator[tuple[Settings, SqliteLedger]]:
     """Settings and ledger, without the run lock."""
     loaded, _ = begin(common, warn=False)
-    ledger, _ = assemble.open_ledger(loaded.settings, locked=False)
-    try:
+    with opened(loaded.settings) as ledger:
         yield loaded.settings, ledger
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[SqliteLedger]:
+    """The ledger, without the run lock."""
+    ledger, _ = assemble.open_ledger(settings, locked=False)
+    try:
+        yield ledger
     finally:
         ledger.close()
 

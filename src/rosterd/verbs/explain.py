@@ -1,47 +1,60 @@
-"""`rosterd explain` and `rosterd history`: one person end to end, from the ledger alone."""
+"""`rosterd explain` and `rosterd history`: one person end to end, from the ledger and from sources that answer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from rosterd import words
 from rosterd.core.people import fold
+from rosterd.entries import Sought
 from rosterd.errors import SettingsError
-from rosterd.explain import Explained, differences, explain, fields
+from rosterd.explain import Explained, differences, explain, fields, stands_in_source, unread
 from rosterd.ledger.looking import Past
 from rosterd.ledger.search import Match, Spot, words_of
 from rosterd.ledger.sqlite import SqliteLedger
+from rosterd.settings import Settings
 from rosterd.standing import iso
-from rosterd.verbs.common import Common, clients, desk, paint, say, say_json
+from rosterd.verbs import entries
+from rosterd.verbs.common import Common, begin, clients, opened, paint, say, say_json
 
 MOST = 1_000  # people looked at
 NAMED = 8  # similar people that an error names
 
 
-def tell(common: Common, who: str, customers: Sequence[str], *, json: bool) -> int:
+class Found(NamedTuple):
+    """One person of a customer: what the ledger knows, and what the sources show (nothing when they are not asked)."""
+
+    customer: str
+    client: str
+    one: Explained
+    sources: Sequence[entries.Shown] = ()
+
+
+def tell(common: Common, who: str, customers: Sequence[str], *, offline: bool, json: bool) -> int:
     """Explains everybody of this name. Raises SettingsError when there is nobody, LedgerError."""
-    found = _people(common, who, customers)
+    found = _people(common, who, customers, ask=not offline)
     if json:
         say_json({"schema": "rosterd/explain/1", "people": [_document(*one) for one in found]})
         return 0
-    for number, (name, client, one) in enumerate(found):
-        say([*([""] if number else []), *_lines(name, client, one)])
+    for number, one in enumerate(found):
+        say([*([""] if number else []), *_lines(*one)])
     return 0
 
 
 def history(common: Common, who: str, customers: Sequence[str], *, json: bool) -> int:
     """What was delivered for everybody of this name. Raises as `tell` does."""
-    found = _people(common, who, customers)
+    found = _people(common, who, customers, ask=False)
     if json:
         rows = [
             {"customer": name, "key": one.shown, "history": [_past(row) for row in one.past]}
-            for name, _, one in found
+            for name, _, one, _ in found
         ]
         say_json({"schema": "rosterd/history/1", "people": rows})
         return 0
-    for number, (name, _, one) in enumerate(found):
+    for number, (name, _, one, _) in enumerate(found):
         say(
             [
                 *([""] if number else []),
@@ -52,19 +65,73 @@ def history(common: Common, who: str, customers: Sequence[str], *, json: bool) -
     return 0
 
 
-def _people(common: Common, who: str, customers: Sequence[str]) -> list[tuple[str, str, Explained]]:
-    """Everybody with just this logon, DOMAIN//logon or e-mail address: customer, client, what is known."""
-    with desk(common) as (settings, ledger):
+def _people(common: Common, who: str, customers: Sequence[str], *, ask: bool) -> list[Found]:
+    """Everybody with just this logon, DOMAIN//logon or e-mail address; of the sources as well when they are asked."""
+    loaded, logger = begin(common, warn=False)
+    settings = loaded.settings
+    with opened(settings) as ledger:
         names = {client: name for name, client in clients(settings, customers)}
         bindings = {binding: client for binding, client in ledger.clients().items() if client in names}
         near = [one for one in _search(ledger, who) if one.binding in bindings]
-        exact = [one for one in near if fold(who) in _called(one)]
-        if not exact:
-            similar = ", ".join(words.safe(one.shown) for one in near[:NAMED])
-            hint = f"similar: {similar}" if similar else "give a logon, DOMAIN//logon or an e-mail address"
-            raise SettingsError(f"nobody is called {words.safe(who)!r}", hint=hint)
-        found = [(bindings[one.binding], explain(ledger, one.binding, one.key)) for one in exact]
-        return [(names[client], client, one) for client, one in found if one is not None]
+        desk = Desk(settings, ledger, logger, names, bindings)
+        found = list(_known(desk, near, who, ask=ask))
+        problems: list[str] = []
+        if not found and ask:
+            found = list(_unread(desk, who, problems))
+        if not found:
+            raise _nobody(who, near, problems)
+        return found
+
+
+class Desk(NamedTuple):
+    """What is at hand. names: customer by client; bindings: client by binding, of those that have run."""
+
+    settings: Settings
+    ledger: SqliteLedger
+    log: Any
+    names: Mapping[str, str]
+    bindings: Mapping[int, str]
+
+    def ask(self, client: str, sought: Sought) -> list[entries.Shown]:
+        """What the client's sources show."""
+        binding = next((number for number, one in self.bindings.items() if one == client), None)
+        return entries.ask(self.settings, self.ledger, self.log, self.names[client], binding, sought)
+
+
+def _known(desk: Desk, near: Sequence[Match], who: str, *, ask: bool) -> Iterator[Found]:
+    """Whom the ledger knows by this name; for the first few the sources are asked."""
+    for number, match in enumerate([match for match in near if fold(who) in _called(match)]):
+        one, client = explain(desk.ledger, match.binding, match.key), desk.bindings[match.binding]
+        if one is not None:
+            shown = desk.ask(client, _sought(one, who)) if ask and number < NAMED else ()
+            yield Found(desk.names[client], client, one, shown)
+
+
+def _sought(one: Explained, who: str) -> Sought:
+    logons = (one.orbix[2],) if one.orbix else (one.shown.partition("//")[2],)
+    names = (*logons, *one.emails, who)
+    return Sought(one.key, one.orbix[7] if one.orbix else "", tuple(filter(None, dict.fromkeys(names))))
+
+
+def _unread(desk: Desk, who: str, problems: list[str]) -> Iterator[Found]:
+    """Whom the sources show and no run has read yet, each entry by itself; why a source does not tell."""
+    sought = Sought(b"", "", tuple(dict.fromkeys((who, who.rpartition("//")[2]))))
+    for client, name in desk.names.items():
+        for shown in desk.ask(client, sought):
+            problems += [shown.problem] if shown.problem else []
+            for entry in shown.entries:
+                wanted = entry.wanted
+                standing = stands_in_source(wanted[8], wanted[10], inside=entry.inside)
+                key = f"{wanted[1]}//{wanted[2]}" if wanted[1] and wanted[2] else str(entry.place)
+                one = replace(unread(wanted[0], key, standing), called=wanted[3])
+                yield Found(name, client, one, [replace(shown, entries=[entry])])
+
+
+def _nobody(who: str, near: Sequence[Match], problems: Sequence[str]) -> SettingsError:
+    similar = ", ".join(words.safe(one.shown) for one in near[:NAMED])
+    hint = f"similar: {similar}" if similar else "give a logon, DOMAIN//logon or an e-mail address"
+    beside = "".join([f"\n  not asked: {words.safe(problem)}" for problem in problems])
+    return SettingsError(f"nobody is called {words.safe(who)!r}{beside}", hint=hint)
 
 
 def _search(ledger: SqliteLedger, who: str) -> list[Match]:
@@ -77,7 +144,7 @@ def _called(one: Match) -> tuple[str, ...]:
     return shown, shown.partition("//")[2], *fold(one.emails).split("\n")
 
 
-def _lines(name: str, client: str, one: Explained) -> Iterator[str]:
+def _lines(name: str, client: str, one: Explained, sources: Sequence[entries.Shown]) -> Iterator[str]:
     colours = paint()
     tone = {"good": colours.good, "odd": colours.odd, "bad": colours.bad}.get(one.standing.tone, colours.bold)
     yield f"{name}: {colours.bold(words.safe(one.shown))}  {words.safe(one.name)}"
@@ -86,6 +153,7 @@ def _lines(name: str, client: str, one: Explained) -> Iterator[str]:
         yield f"  next: {words.safe(one.standing.step)}"
     if facts := list(_facts(client, one)):
         yield from words.columns(facts)
+    yield from entries.lines(sources, colours)
     if one.past:
         yield "  history:"
         yield from _history(one, indent="    ")
@@ -142,7 +210,7 @@ def _history(one: Explained, indent: str = "  ") -> Iterator[str]:
     yield from words.columns(rows, indent=indent)
 
 
-def _document(name: str, client: str, one: Explained) -> dict[str, Any]:
+def _document(name: str, client: str, one: Explained, sources: Sequence[entries.Shown]) -> dict[str, Any]:
     return {
         "customer": name,
         "client": client,
@@ -160,6 +228,7 @@ def _document(name: str, client: str, one: Explained) -> dict[str, Any]:
         "held": [{"plan": digest, "approved": approved, "op": change.op, "key": change.shown}
                  for digest, approved, change in one.held],
         "history": [_past(row) for row in one.past],
+        "sources": entries.document(sources),
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -15,9 +16,9 @@ from rosterd.core.guard import Verdict
 from rosterd.core.plan import GROUP, PERSON, SEAT
 from rosterd.draft import Plan
 from rosterd.errors import SettingsError, worst
-from rosterd.once import Wish, chosen, run_once
+from rosterd.once import Wish, beside, chosen, run_once
 from rosterd.options import complain
-from rosterd.settings import load
+from rosterd.settings import Loaded, load
 from rosterd.verbs.common import Common, Unsaid, begin, paint, say, say_json
 from rosterd.verbs.progress import Progress, progress
 
@@ -27,16 +28,27 @@ def run(
 ) -> int:
     if not once:
         return _serve(common, customers, only, yes=yes, json=json)
-    loaded, logger = begin(common)
+    loaded, logger = begin(common, apart=True)
+    names, apart = _left(loaded, customers)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with progress(wanted=not common.quiet) as tell:
-        wish = Wish(
-            customers, only=only, stop=stop, progress=tell, confirm=_confirm(tell, yes=yes, json=json)
-        )
+        wish = Wish(names, only=only, stop=stop, progress=tell, confirm=_confirm(tell, yes=yes, json=json))
         document = run_once(loaded.settings, wish, logger)
-    return report(document, json=json)
+    return report(beside(document, apart), json=json)
+
+
+def _left(loaded: Loaded, customers: Sequence[str]) -> tuple[list[str], dict[str, SettingsError]]:
+    """The customers that were asked for and can run, and those that are left out, as their own settings are wrong.
+
+    Raises SettingsError when none is left.
+    """
+    apart = {name: error for name, error in loaded.apart.items() if not customers or name in customers}
+    names = [name for name in customers if name not in apart]
+    if apart and customers and not names:
+        raise next(iter(apart.values()))
+    return names, apart
 
 
 def report(document: dict[str, Any], *, json: bool) -> int:
@@ -93,7 +105,10 @@ def _asked(name: str, plan: Plan) -> bool:
 def _serve(common: Common, customers: Sequence[str], only: Sequence[str], *, yes: bool, json: bool) -> int:
     if only or yes or json:
         raise SettingsError("--only, --yes and --json go with --once", hint="add --once, or leave them out")
-    loaded, logger = begin(common, usual=1)
-    chosen(loaded.settings, customers)
+    loaded, logger = begin(common, usual=1, apart=True)
+    names, apart = _left(loaded, customers)
+    chosen(loaded.settings, names)
     service = import_module("rosterd.daemon.service")
-    return int(service.serve(loaded, customers, logger, lambda: load(common.config, os.environ)))
+    return int(
+        service.serve(replace(loaded, apart=apart), names, logger, lambda: load(common.config, os.environ))
+    )

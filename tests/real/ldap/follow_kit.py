@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
 from tests.real.ldap.runs_kit import SMALL_RULES, Site, hq, opened, small
+from tests.real.relay import Relay
 from tests.real.slapd import READER, Slapd, load, running
 
 SESSION_LOG = "syncprov-sessionlog 500\n"
@@ -101,6 +103,34 @@ def proven(site: Site) -> None:
     after = state(site)
     for table, rows in before.items():
         assert rows == after[table], (table, _difference(rows, after[table]))
+
+
+# Where answers break: messages that still come, and what becomes of all others. None: the line is cut; b"": silence.
+BREAKS: tuple[tuple[int, bytes | None], ...] = ((1, None), (3, None), (5, None), (3, b""))
+
+
+def broken(site: Site, relay: Relay, change: Callable[[int], None]) -> None:
+    """A run that meets a broken answer concludes nothing from it, and the one after it makes up for that.
+
+    change: makes the directory's data other than it was, each time.
+    """
+    for number, (messages, then) in enumerate(BREAKS):
+        change(number)
+        before = state(site)
+        with site.reading(timeout="2s" if then is not None else "20s"):
+            relay.spoil = _spoiled(messages, then)
+            assert site.one()["exit_code"] == 5
+            relay.spoil = None
+        assert state(site)["person"] == before["person"]
+        assert site.one()["people"]["updated"] == 1
+        proven(site)
+    change(len(BREAKS))
+    assert followed(site)["people"]["updated"] == 1
+
+
+def _spoiled(messages: int, then: bytes | None) -> Callable[[bytes, int], bytes | None]:
+    passed = itertools.count()
+    return lambda message, _entries: message if next(passed) < messages else then
 
 
 def _difference(before: list[Any], after: list[Any]) -> str:

@@ -22,7 +22,8 @@ from tests.real.relay import Relay, relaying
 from tests.real.samba import BASE, HOST, NETBIOS, Samba
 from tests.real.slapd import PASSWORD, Tls
 
-CONTACTS = max(0, acme.HUGE - acme.PEOPLE)
+# People who are none, so that a group has more members than three ranges; and one whom no source reads, always.
+CONTACTS = max(1, acme.HUGE - acme.PEOPLE)
 PRIMARY = [plain(n) for n in range(60, 70)]
 
 
@@ -139,6 +140,14 @@ def test_check_recognises_the_flavor(domain: Domain, site: Site) -> None:
     detail = findings["acme: source hq"]["detail"]
     assert 'looks like active-directory, not custom: `flavor = "active-directory"` would choose' in detail
     assert "objectGUID" in detail and "accountExpires" in detail
+
+
+def test_somebody_is_explained_from_the_directory(domain: Domain, site: Site) -> None:
+    """Before any run, by logon; the domain's name, which no person's entry has, is among what is read."""
+    (one,) = site.do("explain", plain(100), "--json").document["people"]
+    (entry,) = one["sources"][0]["entries"]
+    assert (one["state"], one["key"], entry["fate"]) == ("new", f"{NETBIOS}//{plain(100)}", "wanted")
+    assert entry["values"]["nETBIOSName"] == NETBIOS
 
 
 def test_check_says_whether_changes_can_be_followed(domain: Domain, site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.real.ldap.follow_kit import (
@@ -23,6 +24,7 @@ from tests.real.ldap.runs_kit import (
     b,
     change,
     group,
+    hq,
     joins,
     keys,
     leaves,
@@ -199,3 +201,37 @@ def test_a_service_account_is_nobodys_business(site: Site) -> None:
     change(site.slapd, replaced(f"cn=blind,ou=Service,{BASE}", "description", "changed"))
     assert followed(site)["people"]["read"] == 0
     proven(site)
+
+
+def _posix(name: str, number: str) -> tuple[str, dict[str, list[str | bytes]]]:
+    return f"cn={name},{GROUPS}", {
+        "objectClass": ["posixGroup"], "cn": [name], "gidNumber": [number], "description": [f"Print-{name}"],
+    }  # fmt: skip
+
+
+def test_a_primary_group_that_is_called_otherwise_has_everything_read(
+    tmp_path: Path, directory: Slapd
+) -> None:
+    """Who is in it is told by the people themselves, of whom nothing is said then."""
+    account = person("posix", objectClass=["inetOrgPerson", "posixAccount"])
+    account = {**account, "uidNumber": ["1"], "gidNumber": ["77"], "homeDirectory": ["/"]}
+    staff, other, who = _posix("Staff", "77"), _posix("Other", "78"), f"uid=posix,{PEOPLE}"
+    groups = {
+        "filter": "(objectClass=posixGroup)",
+        "name": "{{ description }}",
+        "nested": False,
+        "primary": True,
+    }
+    source = hq(directory.url, follow=True, groups=groups)
+    change(directory, joins(*staff), joins(*other), joins(who, account))
+    try:
+        with following(tmp_path, directory, source, guards=generous()) as site:
+            assert site.members() == {"Print-Staff": ["acme//posix"]}
+            change(directory, replaced(staff[0], "description", "Print-Personnel"))
+            part = read_whole(site, 4)  # nobody is left in Print-Staff
+            assert site.do("approve", part["plan"]).code == 0
+            site.run()
+            assert site.members()["Print-Personnel"] == ["acme//posix"]
+            proven(site)
+    finally:
+        change(directory, leaves(staff[0]), leaves(other[0]), leaves(who))

@@ -6,11 +6,13 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import apsw
 import pytest
 from tests.real import dirsrv
-from tests.real.ldap.follow_kit import followed, following, generous, proven, read_whole
+from tests.real.ldap.follow_kit import broken, followed, following, generous, proven, read_whole
+from tests.real.ldap.follow_walk import Words, walked
 from tests.real.ldap.runs_kit import (
     BRANCH,
     GROUPS,
@@ -28,6 +30,7 @@ from tests.real.ldap.runs_kit import (
     replaced,
     small,
 )  # fmt: skip
+from tests.real.relay import relaying
 
 FLOOR1 = f"cn=Print-Floor1,{GROUPS}"
 
@@ -107,3 +110,65 @@ def test_a_cookie_that_the_server_does_not_know_loses_nothing(
     directory.modify(joins(b(5), person("b05")))
     site.run()
     proven(site)
+
+
+# The server goes away, and comes back
+
+
+def test_a_server_that_was_started_anew(directory: dirsrv.Dirsrv, site: Site) -> None:
+    """It may have other data now, and does not know it: so everything is read."""
+    directory.modify("\n".join([joins(f"uid=one,{PEOPLE}", person("one")), leaves(p(20))]))
+    directory.again(lambda: None)
+    directory.modify("\n".join([leaves(p(21)), replaced(p(22), "mail", "anew@acme.example")]))
+    part = read_whole(site)
+    assert (part["people"]["created"], part["people"]["updated"], part["people"]["gone"]) == (1, 1, 2)
+    proven(site)
+    directory.modify(leaves(p(23)))
+    assert followed(site)["people"]["gone"] == 1
+    proven(site)
+
+
+def test_older_data_that_was_put_back(directory: dirsrv.Dirsrv, site: Site) -> None:
+    """The server's log of changes stands beside its data, and knows nothing of that."""
+    folder = directory.folder
+    directory.again(lambda: dirsrv.moved(folder, "db2ldif", "-a", "older.ldif"))
+    site.run()
+    lost = [joins(f"uid=lost,{PEOPLE}", person("lost")), replaced(p(1), "mail", "new@acme.example")]
+    directory.modify("\n".join(lost))
+    assert followed(site, None)["people"]["updated"] == 1
+    directory.again(lambda: dirsrv.moved(folder, "ldif2db", "-i", "older.ldif"))
+    directory.modify(replaced(p(2), "mail", "after@acme.example"))
+    part = read_whole(site)
+    assert (part["people"]["gone"], part["people"]["updated"]) == (1, 2)
+    proven(site)
+    directory.modify(replaced(p(1), "mail", "newest@acme.example"))
+    assert followed(site)["people"]["updated"] == 1
+    proven(site)
+
+
+def test_an_answer_that_breaks_concludes_nothing(directory: dirsrv.Dirsrv, tmp_path: Path) -> None:
+    with relaying("127.0.0.1", directory.port) as relay:
+        source = hq(relay.url, flavor="389ds", follow=True)
+        with following(tmp_path, None, source, guards=generous()) as site:
+            broken(
+                site,
+                relay,
+                lambda number: directory.modify(replaced(p(6), "mail", f"{number}@acme.example")),
+            )
+
+
+def test_after_a_walk_at_random_the_state_is_that_of_a_full_read(
+    directory: dirsrv.Dirsrv, tmp_path: Path
+) -> None:
+    words = Words(
+        rdn="uid",
+        places=(PEOPLE, f"ou=Branch,{PEOPLE}", GROUPS),
+        groups=(FLOOR1, f"cn=inner,{GROUPS}"),
+        account=lambda name: joins("", person(name)).partition("changetype: add\n")[2],
+        off=("nsAccountLock", "", "true"),
+        linked=False,
+    )
+    source = hq(directory.url, flavor="389ds", follow=True)
+    source["people"] |= {"base": PEOPLE}
+    with following(tmp_path, None, source, guards=generous()) as site:
+        walked(site, directory.modify, words, 12)

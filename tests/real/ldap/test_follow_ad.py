@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,10 @@ import apsw
 import pytest
 from tests.real import samba
 from tests.real.ldap import certificates
-from tests.real.ldap.follow_kit import followed, following, generous, proven, read_whole
+from tests.real.ldap.follow_kit import broken, followed, following, generous, proven, read_whole
+from tests.real.ldap.follow_walk import Words, walked
 from tests.real.ldap.runs_kit import Site
+from tests.real.relay import relaying
 from tests.real.samba import BASE, GROUPS, PEOPLE, Samba
 from tests.real.slapd import PASSWORD
 
@@ -78,6 +81,11 @@ def site(server: Samba, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         yield site
 
 
+def new_user(name: str, logon: str) -> str:
+    account = f"objectClass: user\nsAMAccountName: {logon}\nuserAccountControl: 512\n"
+    return f"dn: CN={name},{PEOPLE}\nchangetype: add\n{account}"
+
+
 def modify(how: str, dn: str, name: str, *values: str) -> str:
     lines = "".join(f"{name}: {value}\n" for value in values)
     return f"dn: {dn}\nchangetype: modify\n{how}: {name}\n{lines}"
@@ -89,8 +97,7 @@ def move(dn: str, to: str, rdn: str = "") -> str:
 
 
 CHANGES = [
-    (f"dn: CN=New,{PEOPLE}\nchangetype: add\nobjectClass: user\nsAMAccountName: new\nuserAccountControl: 512\n",
-     "people", "created", 1),
+    (new_user("New", "new"), "people", "created", 1),
     (modify("replace", user(3), "mail", "other@acme.example"), "people", "updated", 1),
     (modify("add", group("Print-A"), "member", user(25), user(26)), "seats", "created", 2),
     (modify("delete", group("Print-A"), "member", user(26)), "seats", "gone", 1),
@@ -111,6 +118,58 @@ def test_people_and_groups_are_followed(server: Samba, site: Site) -> None:
         server.modify(change)
         assert followed(site, None)[kind][bucket] == count, change
         proven(site)
+
+
+def test_members_who_are_nobody_of_ours_are_followed_too(server: Samba, site: Site) -> None:
+    """Nothing is said of the group when one of them is renamed or deleted, and the name may be given again."""
+    contact = f"CN=Casual,{PEOPLE}"
+    for change, kind, bucket, count in (
+        (f"dn: {contact}\nchangetype: add\nobjectClass: contact\n", "people", "read", 0),
+        (modify("add", group("Print-B"), "member", contact), "seats", "set_aside", 1),
+        (move(contact, USERS, "CN=Casual\\, Once"), "seats", "set_aside", 1),
+        (move(f"CN=Casual\\, Once,{USERS}", PEOPLE, "CN=Casual"), "seats", "set_aside", 1),
+        (f"dn: {contact}\nchangetype: delete\n", "seats", "set_aside", 0),
+        (new_user("Casual", "casual"), "seats", "created", 0),
+        (f"dn: {contact}\nchangetype: delete\n", "people", "gone", 1),
+    ):
+        server.modify(change)
+        assert followed(site, None)[kind][bucket] == count, change
+        proven(site)
+
+    # Renamed and deleted at once: under which name the group had it is not told.
+    again = f"dn: {contact}\nchangetype: add\nobjectClass: contact\n\n"
+    server.modify(again + modify("add", group("Print-B"), "member", contact))
+    assert followed(site, None)["seats"]["set_aside"] == 1
+    server.modify(move(contact, USERS) + f"\ndn: CN=Casual,{USERS}\nchangetype: delete\n")
+    followed(site, None)
+    server.modify(new_user("Casual", "casual"))
+    assert followed(site, None)["seats"]["created"] == 0
+    proven(site)
+
+
+def test_a_renamed_container_elsewhere_has_everything_read(server: Samba, site: Site) -> None:
+    """Members of groups may lie in it."""
+    contact = f"dn: CN=Brief,{USERS}\nchangetype: add\nobjectClass: contact\n\n"
+    contact += modify("add", group("Print-B"), "member", f"CN=Brief,{USERS}")
+    server.modify(f"dn: OU=Far,{BASE}\nchangetype: add\nobjectClass: organizationalUnit\n\n{contact}")
+    site.run()
+    server.modify(move(f"CN=Brief,{USERS}", f"OU=Far,{BASE}"))
+    site.run()
+    server.modify(move(f"OU=Far,{BASE}", BASE, "OU=Farther"))
+    read_whole(site)
+    proven(site)
+
+
+def test_a_primary_group_is_another_one(server: Samba, site: Site) -> None:
+    """Both groups change with it: one lists the person from then on, the other no longer."""
+    server.modify(modify("add", f"CN=Domain Guests,{USERS}", "member", user(18)))
+    site.run()
+    server.modify(modify("replace", user(18), "primaryGroupID", "514"))
+    followed(site, None)
+    proven(site)
+    server.modify(modify("replace", user(18), "primaryGroupID", "513"))
+    followed(site, None)
+    proven(site)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +205,61 @@ def test_an_account_without_the_right_is_told_so_and_read_whole(server: Samba, t
         assert result.document["customers"]["acme"]["people"]["read"] >= 28
         told = next(line for line in result.err.splitlines() if "not_followed" in line)
         assert "Replicating Directory Changes" in told
+
+
+# The server goes away, and comes back
+
+
+def test_a_server_that_was_started_anew(server: Samba, site: Site) -> None:
+    server.modify(modify("replace", user(14), "mail", "before@acme.example"))
+    server.again(lambda: None)
+    server.modify(modify("replace", user(15), "mail", "after@acme.example"))
+    assert followed(site, None)["people"]["updated"] == 2
+    proven(site)
+
+
+def test_older_data_that_was_put_back(server: Samba, site: Site, tmp_path: Path) -> None:
+    """The server's own count of changes falls behind what it had been."""
+    data, older = server.folder / "private", tmp_path / "older"
+    server.again(lambda: shutil.copytree(data, older, ignore=lambda _folder, names: {*names} & {"ldapi"}))
+    site.run()
+    server.modify(
+        f"dn: CN=Lost,{PEOPLE}\nchangetype: add\nobjectClass: user\nsAMAccountName: lost\nuserAccountControl: 512\n"
+    )
+    server.modify(modify("replace", user(16), "mail", "new@acme.example"))
+    assert followed(site, None)["people"]["updated"] == 1
+
+    def put_back() -> None:
+        shutil.rmtree(data)
+        shutil.copytree(older, data)
+
+    server.again(put_back)
+    part = read_whole(site)
+    assert (part["people"]["gone"], part["people"]["updated"]) == (1, 1)
+    proven(site)
+    server.modify(modify("replace", user(16), "mail", "newest@acme.example"))
+    assert followed(site)["people"]["updated"] == 1
+    proven(site)
+
+
+def test_an_answer_that_breaks_concludes_nothing(server: Samba, tmp_path: Path) -> None:
+    with relaying(server.address, 389) as relay:
+        source = hq(server, "Administrator", samba.ADMIN_PASSWORD) | {"urls": [relay.url]}
+        with following(tmp_path, None, source, guards=generous()) as site:
+            broken(
+                site,
+                relay,
+                lambda number: server.modify(modify("replace", user(17), "mail", f"{number}@acme.example")),
+            )
+
+
+def test_after_a_walk_at_random_the_state_is_that_of_a_full_read(server: Samba, site: Site) -> None:
+    words = Words(
+        rdn="CN",
+        places=(PEOPLE, f"CN=Program Data,{BASE}"),
+        groups=(group("Print-A"), group("Print-B")),
+        account=lambda name: new_user(name, name).partition("changetype: add\n")[2],
+        off=("userAccountControl", "512", "514"),
+        linked=True,
+    )
+    walked(site, server.modify, words, 12)

@@ -243,3 +243,36 @@ def test_the_server_that_was_passed_over_is_named(held: Held, site: Site) -> Non
         part = site.one(code=0)
     told = part["sources"]["hq"]
     assert told.startswith(held.server.url) and "after ldap://127.0.0.1:1: connection refused" in told
+
+
+def test_somebody_is_explained_from_the_directory(held: Held, site: Site) -> None:
+    """By name and by address, before and after a run; whom the filter passes by, and whom nobody knows."""
+    logon, other = plain(100), plain(101)
+    human = held.company.humans[logon]
+
+    def explained(who: str, *more: str) -> dict[str, Any]:
+        (one,) = site.do("explain", who, "--json", *more).document["people"]
+        assert isinstance(one, dict)
+        return one
+
+    before = explained(logon)
+    (entry,) = before["sources"][0]["entries"]
+    assert (before["state"], entry["place"].lower()) == ("new", human_dn(human).lower())
+    assert explained(f"acme//{logon.upper()}")["key"] == f"ACME//{logon}"
+    site.one(code=3)
+    after = explained(human.mail[0])
+    (entry,) = after["sources"][0]["entries"]
+    assert after["state"] == "delivered" and entry["fate"] == "wanted" and entry["values"]["uid"] == logon
+    assert [step["gives"] for step in entry["mapping"] if step["field"] == "logon"] == [logon]
+    assert explained(logon, "--offline")["sources"] == []
+    off = next(one.logon for one in held.company.humans.values() if one.state == acme.DISABLED)
+    assert {"rule": "disabled in the directory", "holds": True} in explained(off)["sources"][0]["entries"][0][
+        "rules"
+    ]
+    with site.reading(people={"domain": DOMAIN, "filter": f"(&(objectClass=inetOrgPerson)(!(uid={other})))"}):
+        (entry,) = explained(other)["sources"][0]["entries"]
+        assert entry["fate"] == "passed by"
+    assert site.do("explain", "*").code == 2, "a star is a character"
+    with site.reading(urls=["ldap://127.0.0.1:1"]):
+        gone = explained(logon)
+        assert gone["state"] == "delivered" and gone["sources"][0]["problem"]

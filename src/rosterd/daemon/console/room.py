@@ -63,6 +63,7 @@ class Room:
             proof=self.sessions.proof(session) if session else "",
             token_set=self.sessions.wanted,
             settings_problem=self.state.board.settings_problem,
+            left_out=self.state.board.left_out,
             readable=self.state.overview.readable,
             path=request.url.path,
             mark=getattr(request.state, "mark", ""),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from rosterd.core.doors import Batch
 from rosterd.errors import SourceError
 from rosterd.sources.ldap.belonging import Primaries
 from rosterd.sources.ldap.connect import Log, connect
@@ -15,6 +16,7 @@ from rosterd.sources.ldap.dirsync import DirSyncFollower
 from rosterd.sources.ldap.dn import normalise_dn
 from rosterd.sources.ldap.faults import boundary
 from rosterd.sources.ldap.feeds import LdapFeed, group_batches, people_batches
+from rosterd.sources.ldap.find import find
 from rosterd.sources.ldap.follow import LdapFollower
 from rosterd.sources.ldap.line import Budget
 from rosterd.sources.ldap.probe import Probe, look
@@ -86,6 +88,11 @@ class LdapSource:
         """Connects, binds, and looks at the server and its first people. Raises SourceError or Stopped."""
         with self._reading() as session:
             return look(self._name, self._settings, self._people_attributes, session)
+
+    def find(self, dn: str, named: Sequence[tuple[str, str]]) -> tuple[Batch, bool]:
+        """A person's entry by its DN, else by (attribute, value); see ldap.find. Raises SourceError or Stopped."""
+        with self._reading() as session:
+            return find(self._name, self._settings, self._people_attributes, session, dn, named)
 
     def close(self) -> None:
         """Ends the connection, if there is one."""

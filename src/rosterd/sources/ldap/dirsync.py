@@ -7,20 +7,21 @@ without a word about the groups (they are links), so these are read again as wel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rosterd.core.doors import Changes, Delta
 from rosterd.errors import Doubt
 from rosterd.sources.ldap import ber, sync
 from rosterd.sources.ldap.connect import compile_search
-from rosterd.sources.ldap.decode import parse
+from rosterd.sources.ldap.decode import Raw, parse
 from rosterd.sources.ldap.dn import normalise_dn, within
 from rosterd.sources.ldap.flavors import guid
 from rosterd.sources.ldap.follow import LdapFollower
+from rosterd.sources.ldap.groups import ref_of
 from rosterd.sources.ldap.pages import Tally, read_pages
 from rosterd.sources.ldap.results import BUSY, SUCCESS, UNAVAILABLE, failure, name_of, printable
-from rosterd.sources.ldap.root import naming_context
+from rosterd.sources.ldap.root import highest_change, naming_context
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.ldap.some import read_some
 from rosterd.sources.ldap.watches import (
@@ -41,6 +42,19 @@ SIZE = 1 << 20  # bytes the server is asked to keep an answer below
 
 _ENTRY, _DONE, _REFERENCE = 0x64, 0x65, 0x73
 _ALL = "(objectClass=*)"
+
+
+class Told(NamedTuple):
+    """An object that has changed. `named`: it is new or has another name; `made`: it is new.
+
+    `last`: how groups named one that is deleted; "" when that is not told.
+    """
+
+    id: str
+    deleted: bool
+    named: bool
+    made: bool
+    last: str
 
 
 class End(NamedTuple):
@@ -104,8 +118,11 @@ class DirSyncFollower(LdapFollower):
         self._cookie = None
         with self._reading() as session:
             root = self._root(session)
+            reached = highest_change(session)
             ends = list(self._told(session, Watch(DOMAIN, root, "subtree", _ALL), ["objectGUID"], None))
-            cookie = Cookie(session.url, [Watch(DOMAIN, root, "subtree", _ALL, _cookie_in(ends))])
+            cookie = Cookie(
+                session.url, [Watch(DOMAIN, root, "subtree", _ALL, _cookie_in(ends))], reached=reached
+            )
             for watch in watches(self._settings):
                 if watch.kind == CONTAINERS:
                     cookie.containers |= self._containers(session, watch)
@@ -115,28 +132,44 @@ class DirSyncFollower(LdapFollower):
         """What has changed in the domain since; of each object only that it has."""
         kept = cookie_of(text)
         self._cookie = kept
-        touched: dict[str, str] = {}
-        gone: set[str] = set()
+        seen: dict[str, Told] = {}
         with self._reading(kept.server) as session:
             if session.url != kept.server:
                 raise Doubt(f"{session.url} answers instead of {kept.server}")
+            reached = self._reached(session, kept)
             (watch,) = kept.watches
             cookie = watch.cookie
             for one in self._told(session, watch, [], most):
                 if isinstance(one, End):
                     cookie = one.cookie or cookie
-                elif one[1]:
-                    gone.add(one[0])
-                    touched.pop(one[0], None)
-                else:
-                    touched[one[0]] = f"<GUID={one[0]}>"
-                if len(touched) + len(gone) > most:
+                    continue
+                before = seen.get(one.id)
+                seen[one.id] = one if before is None else one._replace(
+                    named=one.named or before.named, made=one.made or before.made
+                )  # fmt: skip
+                if len(seen) > most:
                     raise Doubt(f"more than {most:,} objects of {watch.base} have changed at once")
-            if touched or gone:
-                self._forbid_moves(session, kept, touched, gone)
-        delta = Delta(touched, frozenset(gone - touched.keys()))
-        changed = Cookie(kept.server, [watch._replace(cookie=cookie)], kept.containers, kept.primaries)
-        return Changes(changed.text() if changed != kept else text, delta, delta)
+            touched = {one.id: f"<GUID={one.id}>" for one in seen.values() if not one.deleted}
+            gone = frozenset(seen) - touched.keys()
+            if seen:
+                self._forbid_moves(session, kept, seen, touched)
+        delta = Delta(touched, gone)
+        changed = Cookie(
+            kept.server, [watch._replace(cookie=cookie)], kept.containers, kept.primaries, reached
+        )
+        moved = frozenset(id_ for id_ in touched if seen[id_].named)
+        lost = frozenset(seen[id_].last for id_ in gone if seen[id_].last)
+        return Changes(changed.text() if changed != kept else text, delta, delta, moved, lost)
+
+    @staticmethod
+    def _reached(session: Session, kept: Cookie) -> int:
+        """What the server's count of its changes has reached; Doubt when it had been further."""
+        reached = highest_change(session)
+        if reached < kept.reached:
+            raise Doubt(
+                f"the server counts {reached:,} changes and had counted {kept.reached:,}: an older copy was put back"
+            )
+        return reached
 
     def groups_of(self, _ids: Iterable[str]) -> list[str]:
         """The normalised DNs of the groups that these people are in, as their own entries say."""
@@ -169,8 +202,8 @@ class DirSyncFollower(LdapFollower):
 
     def _told(
         self, session: Session, watch: Watch, attributes: Sequence[str], most: int | None
-    ) -> Iterator[tuple[str, bool] | End]:
-        """Every object that has changed, with whether it is deleted, and the end of each answer."""
+    ) -> Iterator[Told | End]:
+        """Every object that has changed, and the end of each answer."""
         cookie = watch.cookie
         while True:
             # No attributes named: all of them. With some named only their changes would be told.
@@ -178,9 +211,7 @@ class DirSyncFollower(LdapFollower):
             message_id = session.ask(search, asked(cookie))
             while not isinstance(one := understood(message := session.message(), message_id), End):
                 if one is not None and most is not None:
-                    raw = parse(message, *one[1:])[1]
-                    deleted = any(name.lower() == b"isdeleted" and b"TRUE" in values for name, values in raw)
-                    yield _guid_in(raw), deleted
+                    yield _object(*parse(message, *one[1:]))
             _settled(one)
             yield one
             if not one.more:
@@ -189,21 +220,51 @@ class DirSyncFollower(LdapFollower):
                 raise Doubt("the server gives the same cookie again and again")
             cookie = one.cookie or b""
 
-    def _forbid_moves(self, session: Session, kept: Cookie, touched: dict[str, str], gone: set[str]) -> None:
+    def _forbid_moves(
+        self, session: Session, kept: Cookie, seen: Mapping[str, Told], touched: Mapping[str, str]
+    ) -> None:
         """Doubt when a container is new, gone, renamed or moved: what lies in it changes without a word."""
-        for id_ in gone & kept.containers.keys():
+        for id_ in (seen.keys() - touched.keys()) & kept.containers.keys():
             raise Doubt(f"the container {printable(kept.containers[id_])} is gone")
         names: dict[str, str] = {}
         for watch in watches(self._settings):
             if watch.kind == CONTAINERS:
-                place = (watch.base, watch.scope, ALL_CONTAINERS)
-                tally = Tally(self._settings.page_size, self._settings.max_entries, True)
-                for page in read_some(session, list(touched.values()), place, ["objectGUID"], tally):
-                    names |= {_guid_in(raw): normalise_dn(dn) for dn, raw in (parse(*one) for one in page)}
+                names |= self._containers_among(session, touched.values(), watch.base)
         for id_ in touched.keys() & (names.keys() | kept.containers.keys()):
             if names.get(id_) != kept.containers.get(id_):
                 dn = names.get(id_) or kept.containers[id_]
                 raise Doubt(f"the container {printable(dn)} is new, renamed or moved")
+        if self._settings.groups is not None:  # whose members may lie anywhere
+            others = [
+                touched[id_] for id_, one in seen.items() if one.named and not one.made and not one.deleted
+            ]
+            for id_, dn in self._containers_among(session, others, kept.watches[0].base).items():
+                if id_ not in names:
+                    raise Doubt(f"the container {printable(dn)} is renamed or moved")
+
+    def _containers_among(self, session: Session, dns: Iterable[str], base: str) -> dict[str, str]:
+        """The containers among these entries, as far as they lie under a base: id -> normalised DN."""
+        tally = Tally(self._settings.page_size, self._settings.max_entries, True)
+        pages = read_some(session, list(dns), (base, "subtree", ALL_CONTAINERS), ["objectGUID"], tally)
+        found = [parse(*one) for page in pages for one in page]
+        return {_guid_in(raw): normalise_dn(dn) for dn, raw in found}
+
+
+def _object(dn: str, raw: Raw) -> Told:
+    """What the control tells of one object: the attributes that have changed, with their values."""
+    told = {name.lower(): values for name, values in raw}
+    deleted = b"TRUE" in told.get(b"isdeleted", ())
+    named = b"name" in told or b"parentguid" in told
+    return Told(_guid_in(raw), deleted, named, b"objectclass" in told, _last(dn, told) if deleted else "")
+
+
+def _last(dn: str, told: Mapping[bytes, list[bytes]]) -> str:
+    """How groups named an object that is deleted now (MS-ADTS 3.1.1.5.5.1.1: what becomes of its name)."""
+    parent = next(iter(told.get(b"lastknownparent", ())), b"").decode("utf-8", "replace")
+    first, mangled, _ = dn.partition("\\0ADEL:")
+    if not parent or not mangled:
+        return ""
+    return ref_of(normalise_dn(f"{first},{parent.rpartition('>;')[2]}"))
 
 
 def _settled(end: End) -> None:

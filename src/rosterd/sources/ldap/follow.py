@@ -21,6 +21,7 @@ from rosterd.sources.ldap.feeds import LdapFeed, group_batches, people_batches
 from rosterd.sources.ldap.flavors import BINARY, FLAVORS
 from rosterd.sources.ldap.pages import Tally
 from rosterd.sources.ldap.results import BUSY, SUCCESS, UNAVAILABLE, failure, name_of, printable
+from rosterd.sources.ldap.root import loaded_at
 from rosterd.sources.ldap.session import Session
 from rosterd.sources.ldap.some import NO_SUCH_OBJECT
 from rosterd.sources.ldap.watches import (
@@ -91,7 +92,7 @@ class LdapFollower:
         """Before a full read: asks where the directory stands."""
         self._cookie = None
         with self._reading() as session:
-            cookie = Cookie(session.url, [])
+            cookie = Cookie(session.url, [], loaded=self._loaded(session))
             for watch in watches(self._settings):
                 told = self._ask(session, watch, None)
                 cookie.watches.append(watch._replace(cookie=told.cookie))
@@ -112,6 +113,8 @@ class LdapFollower:
         with self._reading(kept.server) as session:
             if session.url != kept.server:
                 raise Doubt(f"{session.url} answers instead of {kept.server}")
+            if self._loaded(session) != kept.loaded:
+                raise Doubt("the server was started anew, perhaps with other data")
             told = [(watch, self._ask(session, watch, most)) for watch in kept.watches]
         for watch, one in told:
             if watch.kind == CONTAINERS:
@@ -121,6 +124,7 @@ class LdapFollower:
             [watch._replace(cookie=one.cookie) for watch, one in told],
             kept.containers,
             kept.primaries,
+            loaded=kept.loaded,
         )
         return Changes(
             changed.text() if changed != kept else text,
@@ -173,6 +177,11 @@ class LdapFollower:
                 values = parse(*answer.entries[0])[1] if answer.entries else []
                 if [binary(value) for _, some in values for value in some] != [id_]:
                     raise Doubt(f"{printable(dn)} cannot be found, and nothing was told of its end")
+
+    def _loaded(self, session: Session) -> str:
+        """Since when the server has had its data. Only 389 DS is asked: it counts changes in a log beside its data,
+        which says nothing when older data is put back."""
+        return loaded_at(session) if self._settings.flavor == "389ds" else ""
 
     def _ask(self, session: Session, watch: Watch, most: int | None) -> Told:
         """What one watch is told; `most`: None for a first look, of which only containers are kept."""

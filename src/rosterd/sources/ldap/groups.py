@@ -38,7 +38,7 @@ def member_refs(source: str, members: Sequence[str], values: Sequence[list[bytes
         if name.lower() == MEMBER_UID:
             refs.update((ref_logon(source, text.replace("\0", "")), None) for text in texts if text)
         else:
-            refs.update((_ref(normalise_dn(_bare(text))), None) for text in texts if text)
+            refs.update((ref_of(normalise_dn(_bare(text))), None) for text in texts if text)
     return tuple(refs)
 
 
@@ -61,8 +61,9 @@ def complete(session: Session, layout: Layout, entry: Entry) -> None:
             )
 
 
-def _ref(dn: str) -> str:
-    """By its name; a stand-in for somebody of another forest (MS-ADTS 6.1.1.4.10) by the identifier in it."""
+def ref_of(dn: str) -> str:
+    """How a group names the member with this normalised DN; a stand-in for somebody of another forest
+    (MS-ADTS 6.1.1.4.10) by the identifier in it."""
     if dn.startswith("cn=s-1-") and (found := _FOREIGN.match(dn)):
         return ref_sid(found[1].upper())
     return ref_dn(dn)

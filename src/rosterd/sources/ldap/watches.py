@@ -77,13 +77,16 @@ def _outermost(bases: list[str]) -> list[str]:
 class Cookie:
     """All that is kept between two looks: which server it was, where each watch stands, what containers there are.
 
-    containers: id -> normalised DN. primaries: what the groups answer to as primary groups.
+    containers: id -> normalised DN. primaries: what the groups answer to as primary groups. reached: what the
+    server's own count of changes had reached, and loaded: since when it has had its data, where it says so.
     """
 
     server: str
     watches: list[Watch]
     containers: dict[str, str] = field(default_factory=dict)
     primaries: Primaries = field(default_factory=dict)
+    reached: int = 0
+    loaded: str = ""
 
     def text(self) -> str:
         """As it is kept in the ledger."""
@@ -94,6 +97,8 @@ class Cookie:
                 "watches": [(*watch[:4], base64.b64encode(watch.cookie).decode()) for watch in self.watches],
                 "containers": self.containers,
                 "primaries": {own.hex(): refs for own, refs in self.primaries.items()},
+                "reached": self.reached,
+                "loaded": self.loaded,
             },
             ensure_ascii=False,
         )
@@ -113,6 +118,8 @@ def cookie_of(text: str) -> Cookie:
             ],
             {str(id_): str(dn) for id_, dn in kept["containers"].items()},
             {bytes.fromhex(own): [str(ref) for ref in refs] for own, refs in kept["primaries"].items()},
+            int(kept.get("reached", 0)),
+            str(kept.get("loaded", "")),
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Doubt("the cookie that was kept is not readable") from error
