@@ -73,6 +73,8 @@ class Soak:
         """Memory and descriptors, once a second, after warming up."""
         begun, memory, files, number = time.monotonic(), list[int](), list[int](), 0
         while (passed := time.monotonic() - begun) < seconds:
+            code = running.process.poll()
+            assert code is None, f"the service ended {code}: {running.lines[-50:]}"
             number += 1
             self.change(int(begun) * 10_000 + number)
             if number % 7 == 0:
