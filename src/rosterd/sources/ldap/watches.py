@@ -131,7 +131,9 @@ def cookie_of(text: str) -> Cookie:
             {bytes.fromhex(own): [str(ref) for ref in refs] for own, refs in kept["primaries"].items()},
             int(kept.get("reached", 0)),
             str(kept.get("loaded", "")),
-            tuple(Witness(kind, str(id_), str(mark)) for kind, id_, mark in kept.get("witnesses", ())),
+            tuple(
+                Witness(kind, str(uuid.UUID(id_)), str(mark)) for kind, id_, mark in kept.get("witnesses", ())
+            ),
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Doubt("the cookie that was kept is not readable") from error

@@ -8,6 +8,7 @@ server has put on that change. As long as nothing is told of one, its mark canno
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -38,7 +39,7 @@ def newest(session: Session, watched: Iterable[Watch]) -> list[Witness]:
         wanted = f"(&{watch.filter}({CSN}={mark}))"
         for values in _found(session, compile_search(watch.base, watch.scope, wanted, ["entryUUID"])):
             if id_ := values.get("entryuuid", b""):
-                return [Witness(watch.kind, id_.decode("ascii"), mark)]
+                return [Witness(watch.kind, str(uuid.UUID(id_.decode("ascii"))), mark)]
     return []
 
 
