@@ -100,7 +100,7 @@ class LdapFollower:
                 cookie.watches.append(watch._replace(cookie=told.cookie))
                 if watch.kind == CONTAINERS:
                     cookie.containers |= {id_: normalise_dn(dn) for id_, dn in told.touched.items()}
-            cookie.witnesses = tuple(self._newest(session, cookie.watches))
+            cookie.witnesses = tuple(newest(session, cookie.watches))
             self._cookie = cookie
 
     def cookie(self) -> str:
@@ -182,17 +182,13 @@ class LdapFollower:
         which says nothing when older data is put back."""
         return loaded_at(session) if self._settings.flavor == "389ds" else ""
 
-    def _newest(self, session: Session, watched: Sequence[Watch]) -> list[Witness]:
-        """What was changed last, of a server that says it."""
-        return newest(session, watched) if self._settings.flavor == "openldap" else []
-
     def _heard(self, session: Session, changed: Cookie, people: Delta, groups: Delta) -> tuple[Witness, ...]:
         """Doubt when the directory has lost what it had; else the witnesses from now on."""
         kept = changed.witnesses
         gone = [one.id for one in kept if _gone(one, people if one.kind == PEOPLE else groups)]
         told = [*people.touched, *groups.touched, *gone]
         heard(session, self._settings.base, kept, told, CSN)
-        return remembered(self._newest(session, changed.watches), kept, gone)
+        return remembered(newest(session, changed.watches), kept, gone)
 
     def _ask(self, session: Session, watch: Watch, most: int | None) -> Told:
         """What one watch is told; `most`: None for a first look, of which only containers are kept."""

@@ -30,7 +30,10 @@ _LAST = re.compile(rb"csn=([0-9]{14}\.[0-9]{6}Z#[0-9a-f]{6}#[0-9a-f]{3}#[0-9a-f]
 
 
 def newest(session: Session, watched: Iterable[Watch]) -> list[Witness]:
-    """The entry whose change an OpenLDAP server's cookies speak of, when it is still there and may be read."""
+    """The entry whose change an OpenLDAP server's cookies speak of, when it is still there and may be read.
+
+    Cookies of other servers speak of none.
+    """
     for watch in watched:
         marks = sorted(_LAST.findall(watch.cookie))
         if not marks or watch.kind not in (PEOPLE, GROUPS):
