@@ -20,28 +20,42 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("day of the week", 0, 7, _DAYS),
 )
 _LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_NICKNAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 _PART = re.compile(r"(\*|[0-9]{1,2}|[a-z]{3})(?:-([0-9]{1,2}|[a-z]{3}))?(?:/([0-9]{1,2}))?", re.IGNORECASE)
 
 
 class Times(NamedTuple):
-    """When a schedule is due. Sunday is 0. An unrestricted field holds all of its values."""
+    """When a schedule is due. Sunday is 0. An unrestricted field holds all of its values.
+
+    either: whether a day or a weekday is enough, as neither of the two begins with a star (crontab(5)).
+    """
 
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
+    either: bool
 
 
 def parse(text: str) -> Times:
-    """The times of a schedule such as "*/15 * * * *". Raises ValueError saying which field is wrong."""
-    fields = text.split()
+    """The times of a schedule such as "*/15 * * * *", or "@daily". Raises ValueError saying which field is wrong."""
+    fields = _NICKNAMES.get(text.strip().lower(), text).split()
     if len(fields) != len(_FIELDS):
         raise ValueError('is not a schedule of five cron fields, such as "*/15 * * * *"')
     minutes, hours, days, months, weekdays = map(_field, fields, _FIELDS)
-    if not any(day <= _LONGEST_MONTH[month - 1] for day in days for month in months):
+    either = not (fields[2].startswith("*") or fields[4].startswith("*"))
+    if not either and not any(day <= _LONGEST_MONTH[month - 1] for day in days for month in months):
         raise ValueError("is a schedule that is never due: no such day in these months")
-    return Times(minutes, hours, days, months, frozenset([day % 7 for day in weekdays]))
+    return Times(minutes, hours, days, months, frozenset([day % 7 for day in weekdays]), either)
 
 
 def _field(text: str, field: tuple[str, int, int, dict[str, int]]) -> frozenset[int]:
@@ -78,7 +92,7 @@ def due_after(times: Times, after: datetime) -> datetime:
     """The first due time after a moment (aware, in the schedule's zone; the answer is in the same zone).
 
     A time that the clock skips comes when it would have been; one that the clock shows twice comes the first time,
-    unless the schedule runs every hour. Where days and weekdays are both restricted, either is enough (crontab(5)).
+    unless the schedule runs every hour.
     """
     moments = _moments(times)
     for days in range(366 * 9):
@@ -129,6 +143,4 @@ def _on(times: Times, day: date) -> bool:
     if day.month not in times.months:
         return False
     by_day, by_weekday = day.day in times.days, day.isoweekday() % 7 in times.weekdays
-    if len(times.days) < 31 and len(times.weekdays) < 7:
-        return by_day or by_weekday
-    return by_day and by_weekday
+    return by_day or by_weekday if times.either else by_day and by_weekday

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,3 +200,30 @@ def test_an_address_in_use_does_not_stop_the_runs(office: Office) -> None:
             assert running.wait("console_unreachable")["listen"] == listen
             running.wait("run_ended", exit_code=0)
             assert running.stop() < soon()
+
+
+def test_whoever_holds_connections_open_shuts_nobody_out(served: Browser) -> None:
+    """Half requests, and forms that never end: others are served at once, and these are given up after a while."""
+    held = []
+    for number in range(100):
+        one = socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE)
+        form = b"POST /login HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 9\r\n\r\na="
+        one.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127" if number % 2 else form)
+        held.append(one)
+    assert served.get("/healthz")[0] == 200 and served.get("/api/status")[0] == 200
+    for one in held:
+        with one, suppress(ConnectionResetError):
+            while one.recv(65_536):  # a form without a token is refused before it is read
+                pass
+    assert served.get("/healthz")[0] == 200
+
+
+def test_garbage_leaves_no_line_that_is_not_json(served: Browser) -> None:
+    for garbage in (b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n\r\n", b"GET /\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as line:
+            line.sendall(garbage)
+            assert line.recv(65_536).startswith(b"HTTP/1.1 400 ")
+    served.running.send(signal.SIGUSR1)
+    served.running.wait("run_now")  # what was said before has been read
+    plain = [line for line in served.running.lines if "level" not in line]
+    assert plain == []

@@ -60,7 +60,7 @@ def test_months_by_name_and_leap_days() -> None:
         ("", "five cron fields"),
         ("* * * *", "five cron fields"),
         ("* * * * * *", "five cron fields"),
-        ("@hourly", "five cron fields"),
+        ("@reboot", "five cron fields"),
         ("60 * * * *", "its minute must lie between 0 and 59"),
         ("* 24 * * *", "its hour must lie between 0 and 23"),
         ("* * 0 * *", "its day of the month must lie between 1 and 31"),

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 
 from rosterd.daemon import api, console
 from rosterd.daemon.api import State
+from rosterd.daemon.connections import AT_ONCE, Connection, overheard
 from rosterd.daemon.console.readers import Readers
 from rosterd.daemon.console.room import Room
 from rosterd.daemon.gate import Gate
@@ -29,7 +30,6 @@ from rosterd.daemon.settings import ConsoleSettings, listening
 
 PAGES: tuple[Callable[[State], list[BaseRoute]], ...] = (api.routes,)
 AGAIN = 30.0  # seconds until an address in use is tried again
-AT_ONCE = 64  # connections
 _WRONG = {
     404: ("Not found", "There is no such page."),
     405: ("Not possible", "This page cannot be asked like that."),
@@ -100,10 +100,11 @@ class Web:
 
     def _serve(self, listener: socket.socket) -> None:
         config = uvicorn.Config(
-            self._app, loop="asyncio", http="h11", ws="none", lifespan="off", interface="asgi3",
+            self._app, loop="asyncio", http=Connection, ws="none", lifespan="off", interface="asgi3",
             log_config=None, access_log=False, server_header=False, proxy_headers=False,
             limit_concurrency=AT_ONCE, timeout_keep_alive=5, timeout_graceful_shutdown=1,
         )  # fmt: skip
+        overheard(self._log)
         self._server = uvicorn.Server(config)
         if not self._stop.is_set():
             self._log.info("console", listen="{}:{}".format(*listener.getsockname()[:2]))

@@ -55,7 +55,7 @@ class CustomerSettings(Table):
     client: Annotated[str, AfterValidator(client_name)]
     """The Client's name in Orbix."""
     schedule: Cron = "*/15 * * * *"
-    """When it runs: five cron fields, or an interval such as "every 20m"."""
+    """When it runs: five cron fields, "@daily" and the like, or an interval such as "every 20m"."""
     time_zone: TimeZone = "UTC"
     """The time zone of its schedules and blackouts."""
     blackouts: tuple[Blackout, ...] = ()
