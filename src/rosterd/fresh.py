@@ -109,15 +109,13 @@ def _settle(look: Look, fresh: Fresh, kind: str, delta: Delta) -> None:
 
 def _forbid_reload(look: Look, kind: str, delta: Delta) -> None:
     """A server that no longer knows the cookie may tell everything as if it were new, and then says of nobody that
-    it is gone. So one entry of which it has said nothing must still be there."""
+    it is gone. So one entry of which it has said nothing must still be there. Is there none, nobody can be missing."""
     if not delta.touched or delta.present is not None:
         return
     told = {*delta.touched, *delta.gone}
     other = look.ledger.mirrored_beside(look.binding, look.source, kind, told)
     if other is not None:
         look.follow.follower.there([(other.id, str(json.loads(other.data)[1]))])
-    elif look.ledger.anybody_mirrored(look.binding, look.source, kind, ()):
-        raise Doubt("the server tells everything as if it were new")
 
 
 def _again(look: Look, fresh: Fresh, kind: str, dns: Sequence[str]) -> Iterable[Told]:

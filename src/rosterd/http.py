@@ -87,7 +87,7 @@ class _Pinned(httpx.BaseTransport):
         if not self._watch.heard:  # left over from an earlier answer on this connection: not ours
             raise httpcore.RemoteProtocolError
         good = answer.status < 300 or answer.status == 400
-        coding = [value for name, value in answer.headers if name.lower() == b"content-encoding"]
+        coding = [value.lower() for name, value in answer.headers if name.lower() == b"content-encoding"]
         if good and coding not in ([], [b"identity"]):
             raise Unanswered("the answer is compressed, unasked", where=where, maybe_applied=True)
         body = bytearray()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from rosterd import due as rules
-from rosterd.autodesk.kept import LIFE, SignIn
+from rosterd.autodesk.kept import SignIn
 from rosterd.errors import CredentialsError, worst
 from rosterd.ledger.desk import HeldPlan, RunRow
 from rosterd.ledger.reading import Binding
@@ -127,7 +127,7 @@ def _refused(
     if sign_in is not None and sign_in.needed:
         return "sign-in needed", sign_in.needed
     refusal = ledger.refusal(binding.id) if settings.autodesk is not None else None
-    if refusal is None or (sign_in is not None and (sign_in.ends or 0.0) - LIFE > refusal.at):
+    if refusal is None or (sign_in is not None and sign_in.since > refusal.at):
         return None
     return "access refused", f"access could not be read: {refusal.reason}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from tests.cli.elsewhere_kit import elsewhere
 from tests.cli.files import people
 from tests.cli.kit import PATIENCE, Office
 from tests.cli.service_kit import Receiver, Running, free_port, service
+
+from rosterd import assemble
+from rosterd.settings import load
 
 
 @pytest.fixture
@@ -80,9 +84,23 @@ def test_a_refused_token_is_not_forgotten_by_runs_that_read_no_access(office: Of
         assert "a fresh token was refused (401)" in part["reason"]
         assert not part["sign_in"]["needed"]
     assert "access refused" in office.do("status").out
+    assert office.do("check").code == 0  # a token is to be had, and says nothing of what it is good for
+    assert sign_in(office)[0] == 9
     office.calm()
     office.one(code=0)
     assert sign_in(office)[0] == 0
+
+
+def test_a_new_sign_in_answers_a_refusal(office: Office) -> None:
+    """As far as can be known before access is read again, which may be tomorrow."""
+    office.one(code=0)
+    office.fault("status", path="collaborators", status=401)
+    office.one(code=9)
+    office.one("--only", "NDD//ana", code=0)
+    assert sign_in(office)[0] == 9
+    settings = load(office.config, {}).settings
+    assemble.open_vault(settings, "acme", threading.Event()).store("a-new-one", ())
+    assert sign_in(office)[0] == 10  # only a part was run
 
 
 def test_orbix_s_own_refusal_is_not_taken_for_autodesk_s(office: Office) -> None:

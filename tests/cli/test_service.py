@@ -194,6 +194,19 @@ def test_fault_58_sighup_takes_good_settings_and_keeps_the_old_ones_otherwise(ho
         running.stop()
 
 
+def test_a_ledger_that_cannot_be_read_at_sighup_ends_nothing(hourly: Office) -> None:
+    with service(hourly) as running:
+        running.wait("run_ended", customer="acme")
+        with closing(sqlite3.connect(hourly.ledger)) as ledger:
+            ledger.execute("ALTER TABLE agenda RENAME TO away")
+            running.send(signal.SIGHUP)
+            assert "agenda" in running.wait("settings_kept")["problem"]
+            ledger.execute("ALTER TABLE away RENAME TO agenda")
+        running.send(signal.SIGHUP)
+        running.wait("settings_taken")
+        running.stop()
+
+
 def test_sigusr1_runs_now(hourly: Office) -> None:
     with service(hourly) as running:
         running.wait("run_ended")

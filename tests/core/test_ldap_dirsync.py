@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from rosterd.errors import Doubt, SourceError
 from rosterd.sources.ldap import dirsync
 from rosterd.sources.ldap.ber import integer, tlv
-from rosterd.sources.ldap.watches import CONTAINERS, PEOPLE, Cookie, Watch, cookie_of, id_text
+from rosterd.sources.ldap.watches import (
+    CONTAINERS,
+    DOMAIN,
+    PEOPLE,
+    Cookie,
+    Watch,
+    Witness,
+    cookie_of,
+    id_text,
+)
+from rosterd.sources.ldap.witness import remembered
+
+ID = "01234567-89ab-cdef-0123-456789abcdef"
 
 
 def message(tag: int, content: bytes, controls: bytes = b"", id_: int = 7) -> bytes:
@@ -61,6 +73,33 @@ def test_nothing_else_leaves_however_a_message_is_damaged(whole: bytes, at: int,
         return
 
 
+@pytest.mark.parametrize(
+    ("dn", "parent", "last"),
+    [
+        ("CN=Anna\\0ADEL:7,CN=Deleted Objects,DC=acme", "OU=People,DC=acme", "dcn=anna,ou=people,dc=acme"),
+        (
+            "CN=A\\, B\\0ADEL:7,CN=Deleted",
+            "<GUID=7>;<SID=8>;OU=People,DC=acme",
+            "dcn=a\\, b,ou=people,dc=acme",
+        ),
+        ("CN=S-1-5-21-7\\0ADEL:7,DC=acme", "CN=ForeignSecurityPrincipals,DC=acme", "sS-1-5-21-7"),
+        ("CN=Anna\\0ADEL:7,CN=Deleted Objects,DC=acme", "", ""),
+        ("CN=Anna,OU=People,DC=acme", "OU=People,DC=acme", ""),
+    ],
+)
+def test_how_groups_named_an_object_that_is_deleted(dn: str, parent: str, last: str) -> None:
+    raw = [(b"objectGUID", [bytes(16)]), (b"isDeleted", [b"TRUE"]), (b"lastKnownParent", [parent.encode()])]
+    assert dirsync._object(dn, raw) == dirsync.Told(
+        "00000000-0000-0000-0000-000000000000", True, False, False, last
+    )
+
+
+def test_the_last_witnesses_are_remembered_and_nobody_who_is_gone() -> None:
+    one, two, three, four = (Witness(PEOPLE, name, "1") for name in ("one", "two", "three", "four"))
+    assert remembered([one], [two, three, four], []) == (one, two, three)
+    assert remembered([one._replace(mark="2")], [two, one, three], ["two"]) == (one._replace(mark="2"), three)
+
+
 def test_a_cookie_comes_back_as_it_was() -> None:
     kept = Cookie(
         "ldaps://dc1:636",
@@ -70,8 +109,13 @@ def test_a_cookie_comes_back_as_it_was() -> None:
         ],
         {"id": "ou=people,dc=acme"},
         {b"\x01\x05": ["dcn=a", "dcn=b"]},
+        reached=4711,
+        loaded="020261126155348",
+        witnesses=(Witness(PEOPLE, ID, "20261126155348.000000Z#000000#000#000000"), Witness(DOMAIN, ID, "7")),
     )
     assert cookie_of(kept.text()) == kept
+    with pytest.raises(Doubt):  # it becomes a part of a filter
+        cookie_of(kept.text().replace(ID, "*)(cn=*"))
 
 
 @given(st.one_of(st.text(), st.recursive(st.none() | st.booleans() | st.text(), st.lists).map(repr)))

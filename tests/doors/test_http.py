@@ -178,6 +178,13 @@ def test_a_compressed_answer_is_refused(coding: str) -> None:
     assert error.maybe_applied
 
 
+def test_a_coding_that_is_none_may_be_written_in_any_case() -> None:
+    """RFC 9110, 8.4.1."""
+    answer = Play(http(201, b"[]", "Content-Encoding: Identity"))
+    with Scripted([answer]) as server, client(server.url) as sender:
+        assert sender.post("/x", {}, b"").body == b"[]"
+
+
 def test_a_long_answer_is_refused_and_a_long_error_cut() -> None:
     assert failure(Play(http(201, b"[" + b" " * 4000 + b"]")), max_answer=2000).maybe_applied
     with Scripted([Play(http(503, b"x" * 500_000))]) as server, client(server.url) as aim:

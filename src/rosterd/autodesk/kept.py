@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,8 @@ _PLAIN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 @dataclass(frozen=True)
 class Kept:
-    """A sign-in as its file holds it. `issued`: when its token came, in seconds since 1970.
+    """A sign-in as its file holds it. `issued`: when its token came, `since`: when somebody signed in; both in seconds
+    since 1970.
 
     in_use: the token was handed in, and no answer has been kept. needed: why somebody must sign in, "" while the
     token is good. bootstrap: digest of the last refresh_token of the settings that was taken. previous: the token
@@ -42,13 +44,17 @@ class Kept:
     bootstrap: str = ""
     previous: str = field(default="", repr=False)
     previous_in_use: bool = False
+    since: float = 0.0
 
 
 class SignIn(NamedTuple):
-    """Where a sign-in stands. `needed`: why somebody must sign in, or "". `ends`: seconds since 1970, if known."""
+    """Where a sign-in stands. `needed`: why somebody must sign in, or "". `ends` (None where that is not known) and
+    `since` are in seconds since 1970.
+    """
 
     needed: str
     ends: float | None = None
+    since: float = 0.0
 
 
 def digest(token: str) -> str:
@@ -148,12 +154,12 @@ def sign_in(file: TokenFile, client_id: str, server: str, bootstrap: str) -> Sig
     except TargetError as error:
         return SignIn(str(error))
     if bootstrap and digest(bootstrap) != kept.bootstrap:
-        return SignIn("")  # it is taken with the next read
+        return SignIn("", since=inf)  # it is taken with the next read
     if (kept.client_id, kept.server) != (client_id, server):
         return SignIn(OTHER)
     if not kept.refresh_token:
         return SignIn(kept.needed or NOBODY)
-    return SignIn("", kept.issued + LIFE)
+    return SignIn("", kept.issued + LIFE, kept.since)
 
 
 _EXAMPLE = Kept("", "")

@@ -71,7 +71,8 @@ class Vault:
             known = (
                 digest(self._bootstrap) if self._bootstrap else ""
             )  # older than this sign-in: not taken again
-            self._keep(Kept(*self._owner, refresh_token, scopes, float(self._now()), bootstrap=known))
+            now = float(self._now())
+            self._keep(Kept(*self._owner, refresh_token, scopes, now, bootstrap=known, since=now))
 
     def exchange(self, ask: Callable[[str], Granted]) -> Granted:
         """Hands the refresh token to `ask`, and keeps the next one before it gives what was granted.
@@ -118,9 +119,10 @@ class Vault:
         """What is handed in next: a bootstrap token that was never taken before, else the token of the file."""
         kept = self._current()
         if self._fresh(kept):
+            now = float(self._now())
             return Kept(
-                *self._owner, self._bootstrap, issued=float(self._now()), bootstrap=digest(self._bootstrap),
-                previous=kept.refresh_token, previous_in_use=kept.in_use,
+                *self._owner, self._bootstrap, issued=now, bootstrap=digest(self._bootstrap),
+                previous=kept.refresh_token, previous_in_use=kept.in_use, since=now,
             )  # fmt: skip
         if not kept.refresh_token:
             raise self._needed(kept)

@@ -27,7 +27,7 @@ from rosterd.daemon.systemd import READY, STOPPING, Systemd
 from rosterd.daemon.turns import Generation, Turned, Turns
 from rosterd.daemon.watch import Watches
 from rosterd.daemon.web import Web
-from rosterd.errors import CredentialsError, RosterdError, SettingsError
+from rosterd.errors import CredentialsError, RosterdError
 from rosterd.ledger.lock import RunLock
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.settings import Loaded, Settings
@@ -166,10 +166,10 @@ class Service:
         try:
             settings = self._again().settings
             agenda.same_ledger(self.settings, settings)
-            entries = agenda.entries(settings, self._customers)
+            entries, owed = agenda.entries(settings, self._customers), self.agenda.owed()
             if settings.notify != self.settings.notify:
                 self.notifier.use(settings.notify)
-        except SettingsError as error:
+        except RosterdError as error:  # a ledger that cannot be read now is no reason to end either
             self.board.settings_problem = f"{error}"
             self._log.error("settings_kept", problem=str(error), next=error.hint, still="the old settings")
             judge = self.notifier.judgement
@@ -181,7 +181,7 @@ class Service:
                 Generation(settings, self.stop, self._log, self.metrics),
             )
             old.retire()
-            self.timetable.replace(entries, self.agenda.owed())
+            self.timetable.replace(entries, owed)
             self.watches.replace(entries, settings.customers)
             self._note_all()
             for what in agenda.later(old.settings, settings):

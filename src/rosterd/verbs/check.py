@@ -115,7 +115,7 @@ def _source_findings(
 def _same_server(url: str, detail: str) -> bool:
     """Whether what was found, which begins with the server, was found on the server of this URL."""
     server = detail.partition(", ")[0]
-    return server == url or server.rpartition(":")[0] == url
+    return url.lower() in (server.lower(), server.lower().rpartition(":")[0])
 
 
 def _source(plan: SourcePlan, everybody: str) -> tuple[str, list[dict[str, str]]]:

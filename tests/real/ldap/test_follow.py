@@ -235,3 +235,16 @@ def test_a_primary_group_that_is_called_otherwise_has_everything_read(
             proven(site)
     finally:
         change(directory, leaves(staff[0]), leaves(other[0]), leaves(who))
+
+
+def test_the_only_group_there_is(tmp_path: Path, directory: Slapd) -> None:
+    """All groups have changed then, and nothing is amiss."""
+    groups = {"filter": "(cn=Print-Branch)", "name": "{{ cn }}", "nested": False}
+    with following(
+        tmp_path, directory, hq(directory.url, follow=True, groups=groups), guards=generous()
+    ) as site:
+        change(directory, added(f"cn=Print-Branch,{GROUPS}", "member", p(22)))
+        assert followed(site)["seats"]["created"] == 1
+        change(directory, removed(f"cn=Print-Branch,{GROUPS}", "member", p(22)))
+        assert followed(site)["seats"]["gone"] == 1
+        proven(site)

@@ -217,9 +217,11 @@ def _copy(source: Path, target: Path) -> None:
     subprocess.run(["cp", "-a", "--sparse=always", source, target], check=True)
 
 
-def test_an_older_database_that_was_put_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("log", [SESSION_LOG, ""], ids=["with a log of sessions", "without"])
+@pytest.mark.parametrize("at_once", [True, False], ids=["seen at once", "after another change"])
+def test_an_older_database_that_was_put_back(tmp_path: Path, log: str, at_once: bool) -> None:
     folder = tmp_path / "server"
-    loaded(folder)
+    loaded(folder, log)
     with running(folder, log="none") as first:
         change(first, replaced(p(1), "mail", "old@acme.example"))
     _copy(folder / "data", tmp_path / "older")
@@ -236,6 +238,8 @@ def test_an_older_database_that_was_put_back(tmp_path: Path) -> None:
         with running(folder, log="none") as third:
             relay.far = ("127.0.0.1", third.port)
             site.slapd = third
+            if not at_once:
+                change(third, replaced(p(2), "mail", "after@acme.example"))
             part = read_whole(site, 0)
             assert part["people"]["gone"] == 1
             assert site.users()["acme//p01"]["Email"] == "old@acme.example"

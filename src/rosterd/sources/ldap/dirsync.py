@@ -8,6 +8,7 @@ without a word about the groups (they are links), so these are read again as wel
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from rosterd.core.doors import Changes, Delta
@@ -34,6 +35,7 @@ from rosterd.sources.ldap.watches import (
     cookie_of,
     watches,
 )
+from rosterd.sources.ldap.witness import USN, heard, newest_in_domain, remembered
 
 DIRSYNC = "1.2.840.113556.1.4.841"
 NO_RIGHT = 50  # insufficientAccessRights
@@ -121,7 +123,10 @@ class DirSyncFollower(LdapFollower):
             reached = highest_change(session)
             ends = list(self._told(session, Watch(DOMAIN, root, "subtree", _ALL), ["objectGUID"], None))
             cookie = Cookie(
-                session.url, [Watch(DOMAIN, root, "subtree", _ALL, _cookie_in(ends))], reached=reached
+                session.url,
+                [Watch(DOMAIN, root, "subtree", _ALL, _cookie_in(ends))],
+                reached=reached,
+                witnesses=tuple(newest_in_domain(session, root, reached)),
             )
             for watch in watches(self._settings):
                 if watch.kind == CONTAINERS:
@@ -151,12 +156,13 @@ class DirSyncFollower(LdapFollower):
                     raise Doubt(f"more than {most:,} objects of {watch.base} have changed at once")
             touched = {one.id: f"<GUID={one.id}>" for one in seen.values() if not one.deleted}
             gone = frozenset(seen) - touched.keys()
+            changed = replace(kept, watches=[watch._replace(cookie=cookie)], reached=reached)
             if seen:
                 self._forbid_moves(session, kept, seen, touched)
+                heard(session, watch.base, kept.witnesses, seen, USN)
+                new = newest_in_domain(session, watch.base, reached)
+                changed.witnesses = remembered(new, kept.witnesses, gone)
         delta = Delta(touched, gone)
-        changed = Cookie(
-            kept.server, [watch._replace(cookie=cookie)], kept.containers, kept.primaries, reached
-        )
         moved = frozenset(id_ for id_ in touched if seen[id_].named)
         lost = frozenset(seen[id_].last for id_ in gone if seen[id_].last)
         return Changes(changed.text() if changed != kept else text, delta, delta, moved, lost)

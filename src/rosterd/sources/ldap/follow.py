@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rosterd.core.doors import Batch, Changes, Delta
 from rosterd.errors import Doubt, SourceError
@@ -31,10 +31,12 @@ from rosterd.sources.ldap.watches import (
     PEOPLE,
     Cookie,
     Watch,
+    Witness,
     cookie_of,
     id_text,
     watches,
 )
+from rosterd.sources.ldap.witness import CSN, heard, newest, remembered
 from rosterd.sources.settings import LdapSettings
 
 # 389 DS names whoever is gone, one by one, and yet its Sync Done control does not say so (refreshDeletes is false).
@@ -98,6 +100,7 @@ class LdapFollower:
                 cookie.watches.append(watch._replace(cookie=told.cookie))
                 if watch.kind == CONTAINERS:
                     cookie.containers |= {id_: normalise_dn(dn) for id_, dn in told.touched.items()}
+            cookie.witnesses = tuple(newest(session, cookie.watches))
             self._cookie = cookie
 
     def cookie(self) -> str:
@@ -116,21 +119,17 @@ class LdapFollower:
             if self._loaded(session) != kept.loaded:
                 raise Doubt("the server was started anew, perhaps with other data")
             told = [(watch, self._ask(session, watch, most)) for watch in kept.watches]
-        for watch, one in told:
-            if watch.kind == CONTAINERS:
-                _forbid_moves(kept, one)
-        changed = Cookie(
-            kept.server,
-            [watch._replace(cookie=one.cookie) for watch, one in told],
-            kept.containers,
-            kept.primaries,
-            loaded=kept.loaded,
-        )
-        return Changes(
-            changed.text() if changed != kept else text,
-            _joined([one for watch, one in told if watch.kind == PEOPLE]),
-            _joined([one for watch, one in told if watch.kind == GROUPS]),
-        )
+            for watch, one in told:
+                if watch.kind == CONTAINERS:
+                    _forbid_moves(kept, one)
+            watched = [watch._replace(cookie=one.cookie) for watch, one in told]
+            changed = replace(kept, watches=watched)
+            people, groups = (
+                _joined([one for watch, one in told if watch.kind == kind]) for kind in (PEOPLE, GROUPS)
+            )
+            if people or groups:
+                changed.witnesses = self._heard(session, changed, people, groups)
+        return Changes(changed.text() if changed != kept else text, people, groups)
 
     def people(self, dns: Sequence[str]) -> LdapFeed:
         """Those of the entries that are people, read again."""
@@ -182,6 +181,14 @@ class LdapFollower:
         """Since when the server has had its data. Only 389 DS is asked: it counts changes in a log beside its data,
         which says nothing when older data is put back."""
         return loaded_at(session) if self._settings.flavor == "389ds" else ""
+
+    def _heard(self, session: Session, changed: Cookie, people: Delta, groups: Delta) -> tuple[Witness, ...]:
+        """Doubt when the directory has lost what it had; else the witnesses from now on."""
+        kept = changed.witnesses
+        gone = [one.id for one in kept if _gone(one, people if one.kind == PEOPLE else groups)]
+        told = [*people.touched, *groups.touched, *gone]
+        heard(session, self._settings.base, kept, told, CSN)
+        return remembered(newest(session, changed.watches), kept, gone)
 
     def _ask(self, session: Session, watch: Watch, most: int | None) -> Told:
         """What one watch is told; `most`: None for a first look, of which only containers are kept."""
@@ -264,6 +271,11 @@ def _settled(told: Told, end: sync.End, watch: Watch, *, first: bool) -> Told:
     elif changed or end.cookie not in (None, watch.cookie):
         told.present = {*(told.present or ()), *told.touched}  # nobody else is there any more
     return told
+
+
+def _gone(one: Witness, delta: Delta) -> bool:
+    """Whether the server says that an entry is gone, or lists all others of its kind."""
+    return one.id in delta.gone or (delta.present is not None and one.id not in delta.present)
 
 
 def _joined(some: Sequence[Told]) -> Delta:

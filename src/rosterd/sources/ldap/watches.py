@@ -46,6 +46,14 @@ class Watch(NamedTuple):
     cookie: bytes = b""
 
 
+class Witness(NamedTuple):
+    """An entry that was changed, by its stable id, and the server's mark of that change; see witness."""
+
+    kind: Kind
+    id: str
+    mark: str
+
+
 def watches(settings: LdapSettings) -> list[Watch]:
     """Everything that must be watched for these settings."""
     people = settings.people
@@ -79,6 +87,7 @@ class Cookie:
 
     containers: id -> normalised DN. primaries: what the groups answer to as primary groups. reached: what the
     server's own count of changes had reached, and loaded: since when it has had its data, where it says so.
+    witnesses: what was changed last.
     """
 
     server: str
@@ -87,6 +96,7 @@ class Cookie:
     primaries: Primaries = field(default_factory=dict)
     reached: int = 0
     loaded: str = ""
+    witnesses: tuple[Witness, ...] = ()
 
     def text(self) -> str:
         """As it is kept in the ledger."""
@@ -99,6 +109,7 @@ class Cookie:
                 "primaries": {own.hex(): refs for own, refs in self.primaries.items()},
                 "reached": self.reached,
                 "loaded": self.loaded,
+                "witnesses": self.witnesses,
             },
             ensure_ascii=False,
         )
@@ -120,6 +131,9 @@ def cookie_of(text: str) -> Cookie:
             {bytes.fromhex(own): [str(ref) for ref in refs] for own, refs in kept["primaries"].items()},
             int(kept.get("reached", 0)),
             str(kept.get("loaded", "")),
+            tuple(
+                Witness(kind, str(uuid.UUID(id_)), str(mark)) for kind, id_, mark in kept.get("witnesses", ())
+            ),
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Doubt("the cookie that was kept is not readable") from error
