@@ -33,9 +33,12 @@ To be removed in Orbix by hand: 1
   person  NDD//Caio.Reis  Caio Reis  caio@acme.example         20 Nov 2026, 06:00 UTC
 
 Places: 2
-  kind         place                      grants  known  left  stranger
-  twin         Factory (urn:adsk.dtt:x1)  2       1      0     1
-  application  Portal (app1)              1       0      1     0
+  kind         place    grants  known  left  stranger
+  twin         Factory  2       1      0     1
+  application  Portal   1       0      1     0
+  place    id
+  Factory  urn:adsk.dtt:x1
+  Portal   app1
 
 Access of others than people known: 2
   verdict   place    name     e-mail                 level  person

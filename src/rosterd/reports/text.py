@@ -144,10 +144,14 @@ def _places(access: _Access, width: int, paint: Paint) -> Iterator[str]:
     some = [verdict for verdict in VERDICTS if any(counts[verdict] for counts in access.places.values())]
     header = ("kind", "place", "grants", *some)
     rows = [
-        (kind, called(name, identity), f"{counts.total():,}", *(f"{counts[verdict]:,}" for verdict in some))
+        (kind, name or identity, f"{counts.total():,}", *(f"{counts[verdict]:,}" for verdict in some))
         for (kind, name, identity), counts in list(access.places.items())[:LISTED]
     ]
     yield from _table(header, rows, width, paint)
+    ids = [
+        (name, identity) for _, name, identity in list(access.places)[:LISTED] if name not in ("", identity)
+    ]
+    yield from _table(("place", "id"), ids, width, paint)
     yield from _more(len(access.places), paint)
 
 
