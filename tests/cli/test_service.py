@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.cli.files import customer, people, toml
 from tests.cli.kit import PATIENCE, Office
-from tests.cli.service_kit import Manager, free_port, service, soon
+from tests.cli.service_kit import Manager, Receiver, free_port, service, soon, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,8 +137,14 @@ def test_fault_97_a_wrong_file_of_one_customer(hourly: Office) -> None:
     folder.mkdir()
     body = toml(customer("beta", schedule="every 1h")).replace("beta.csv", "../beta.csv")
     (folder / "beta.toml").write_text('leavrs = "report"\n' + body)
-    hourly.set(customers_dir="customers.d", console={"listen": f"127.0.0.1:{port}"})
     hourly.put(people("ana"), "beta.csv")
+    with Receiver() as receiver:
+        chat = {"webhooks": {"chat": {"url": receiver.url}}}
+        hourly.set(customers_dir="customers.d", console={"listen": f"127.0.0.1:{port}"}, notify=chat)
+        _serves_the_others(hourly, folder / "beta.toml", body, port, receiver)
+
+
+def _serves_the_others(hourly: Office, wrong: Path, body: str, port: int, receiver: Receiver) -> None:
     with service(hourly) as running:
         running.wait("run_ended", customer="acme", exit_code=0)
         assert running.wait("settings", customer="beta")["level"] == "error"
@@ -147,9 +153,12 @@ def test_fault_97_a_wrong_file_of_one_customer(hourly: Office) -> None:
             assert "customers.d/beta.toml" in json.load(answer)["service"]["settings_problem"]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE) as answer:
             assert "Some customers do not run" in answer.read().decode()
+        until(lambda: receiver.posted)
+        told = json.dumps(receiver.posted[0][1])
+        assert "settings" in told and "beta" in told and "leavrs" in told
         running.send(signal.SIGHUP)
         assert "beta.toml" in running.wait("settings_kept")["problem"], "as ever: nothing is taken in part"
-        (folder / "beta.toml").write_text(body)
+        wrong.write_text(body)
         running.send(signal.SIGHUP)
         running.wait("settings_taken")
         running.wait("run_ended", customer="beta", exit_code=0)
