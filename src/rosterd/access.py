@@ -118,9 +118,9 @@ def read_places(
     return problems
 
 
-def write_report(ledger: Any, about: About, reports: Reports, now: float) -> Found:
-    """Makes the report, and writes it when it says something else than the last one. Raises LedgerError."""
-    report = build(ledger, about, now)
+def write_report(ledger: Any, about: About, reports: Reports, now: float, stop: threading.Event) -> Found:
+    """Makes the report, and writes it when it says something else than the last one. Raises LedgerError or Stopped."""
+    report = build(ledger, about, now, stop)
     found = Found(complete=report.complete)
     last = ledger.last_report(about.binding)
     digest = reports.digest(report)

@@ -5,6 +5,7 @@ Everything is read from the ledger, so a report can be made at any time, without
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from rosterd.core.join import Index, Owners, grants, index
 from rosterd.core.merge import align
 from rosterd.core.people import NUL, fold
 from rosterd.core.plan import PERSON
+from rosterd.errors import Stopped
 from rosterd.roster import Columns, Kept, Sorter, by_columns, merged, packed
 
 TREND = 60  # reports whose counts are shown, this one among them
@@ -52,8 +54,16 @@ def iso(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def build(ledger: Any, about: About, now: float) -> AccessReport:
-    """The report as of now, but for what changed since the last one (see changes). Raises LedgerError."""
+def build(ledger: Any, about: About, now: float, stop: threading.Event | None = None) -> AccessReport:
+    """The report as of now, but for what changed since the last one (see changes). Raises LedgerError.
+
+    Once `stop` is set, whoever goes on making it or reading its rows meets Stopped: they may be a million.
+    """
+
+    def look() -> None:
+        if stop is not None and stop.is_set():
+            raise Stopped("stopped before the report was written")
+
     binding = about.binding
     states = _states(ledger, about)
     read = {state.id for state in states if state.kind == "directory" and state.state != "never"}
@@ -65,7 +75,7 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
     owners = Owners(known)
     said = {key: iso(first) for page in ledger.reported(binding, "finding") for key, _, _, first in page}
     verdicts: Counter[str] = Counter()
-    rows = Kept(lambda: map(packed, grants(ledger.holders(binding), owners)), Grant)
+    rows = Kept(lambda: map(packed, grants(ledger.holders(binding), owners)), Grant, look)
     printers = {state.id: state.name for state in states if state.kind == PRINTER}
     context = _context(ledger, about, now, said, printers, known)
     found = find(_counted(rows.columns(), verdicts), known.double, context)
@@ -77,7 +87,7 @@ def build(ledger: Any, about: About, now: float) -> AccessReport:
         made=iso(now),
         complete=all(state.state == "whole" for state in states),
         sources=states,
-        people=Kept(lambda: map(by_columns, _people(ledger, binding)), PersonRow),
+        people=Kept(lambda: map(by_columns, _people(ledger, binding)), PersonRow, look),
         grants=rows,
         findings=found,
         leavers=[_leaver(one) for one in ledger.leavers(binding)],

@@ -219,15 +219,22 @@ class Pile(Generic[Row]):
         self._rows, self._places = [], []
 
 
+def _nothing() -> None:
+    """Nothing to look at between two pages."""
+
+
 class Kept(Generic[Row]):
     """Rows that are costly to make: the first pass makes and keeps them, later ones take what is kept.
 
     `make` gives them in pages, by columns. A pass that is given up keeps nothing, nor does one that finds no room; the
-    next one makes the rows anew. What is kept goes with the last reference. Some thousand rows need no file.
+    next one makes the rows anew. What is kept goes with the last reference. Some thousand rows need no file. Before each
+    page `before` is called: what it raises ends the pass.
     """
 
-    def __init__(self, make: Callable[[], Iterable[Columns]], kind: type[Row]) -> None:
-        self._make, self._new = make, partial(tuple.__new__, kind)
+    def __init__(
+        self, make: Callable[[], Iterable[Columns]], kind: type[Row], before: Callable[[], None] = _nothing
+    ) -> None:
+        self._make, self._new, self._before = make, partial(tuple.__new__, kind), before
         self._spill: Spill[Row] = Spill()
         self._kept: list[Columns | Spot] | None = None
         weakref.finalize(self, self._spill.close)
@@ -241,7 +248,9 @@ class Kept(Generic[Row]):
 
     def columns(self) -> Iterator[Columns]:
         """The pages by columns, as `make` gave them."""
-        return self._first() if self._kept is None else map(self._page, self._kept)
+        for page in self._first() if self._kept is None else map(self._page, self._kept):
+            self._before()
+            yield page
 
     def _page(self, page: Columns | Spot) -> Columns:
         count, rest = page

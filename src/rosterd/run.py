@@ -155,7 +155,7 @@ def _access(job: Job, tools: Tools, outcome: Outcome, binding: int) -> None:
     if tools.reports is not None:
         names = tuple(plan.source.name for plan in job.sources)
         about = About(binding, job.name, job.client, names, job.managers)
-        found = write_report(ledger, about, tools.reports, tools.clock())
+        found = write_report(ledger, about, tools.reports, tools.clock(), tools.stop)
         found.problems = problems + found.problems
         found.failed, found.asked = outcome.elsewhere.failed, True
         outcome.elsewhere = found

@@ -322,6 +322,7 @@ class Office:
         self.elsewhere = Elsewhere()
         self.read_access = True
         self.reports: Reports | None = None
+        self.stop = threading.Event()
         self.ledger = self.open()
 
     def open(self) -> Fragile:
@@ -348,7 +349,7 @@ class Office:
         plans = [source_plan(directory, **self.rules) for directory in self.directories]
         job = Job("acme", CLIENT, (URL, TENANT, CLIENT), plans, **self.job)
         tools = Tools(
-            self.ledger, self.orbix.target, threading.Event(), lambda: self.now, lambda _what, _count: None,
+            self.ledger, self.orbix.target, self.stop, lambda: self.now, lambda _what, _count: None,
             dry, tuple(only), lambda _name, _plan, _verdict: yes, show, lambda _name: self.elsewhere, self.reports,
             self.read_access,
         )  # fmt: skip

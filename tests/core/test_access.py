@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 import pytest
 from tests.core.company import Entry
 from tests.core.elsewhere import APP, SITE, Site
 
-from rosterd.core.access import Holder, Place
+from rosterd.access import Reports
+from rosterd.core.access import AccessReport, Holder, Place
 from rosterd.core.guard import Guards, Limit
-from rosterd.errors import CredentialsError, TargetError
+from rosterd.errors import CredentialsError, RosterdError, TargetError
+from rosterd.reports import files
 
 CALM = Guards(first_run="go", leavers=Limit(), member_loss=Limit())
 
@@ -34,6 +37,38 @@ def test_people_are_recognised_by_any_address_or_by_the_id_and_never_by_name(sit
     assert grants["Headquarters", "Everybody"].verdict == "service or group"
     stranger = grants["Viewer", "bob@other.example"]
     assert (stranger.person, stranger.verdict, stranger.matched) == ("", "stranger", "")
+
+
+def test_fault_56_a_stop_while_the_report_is_written_leaves_the_last_one(site: Site, tmp_path: Path) -> None:
+    """Its rows may be a million: whoever writes them stops amid them, and no part of a file is left."""
+
+    def write(report: AccessReport) -> tuple[list[str], list[RosterdError]]:
+        return files.write(tmp_path / "reports", report, {"text": slow})
+
+    def slow(report: AccessReport, out: IO[bytes]) -> None:
+        for number, grant in enumerate(report.grants):
+            out.write(f"{number} {grant.email}\n".encode())
+            if asked:
+                site.office.stop.set()
+        out.writelines(f"{person.key}\n".encode() for person in report.people)
+
+    asked: list[str] = []
+    site.office.reports = Reports(lambda report: repr(list(report.grants)), write, lambda _name: True)
+    assert site.run().code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "reports").rglob("*") if path.is_file()}
+    assert len(before) == 2
+    site.autodesk.held[APP].pop()
+    asked.append("stop")
+    result = site.run()
+    assert (result.outcome.stopped, result.outcome.delivered) == (True, 0)
+    assert {
+        path.name: path.read_bytes() for path in (tmp_path / "reports").rglob("*") if path.is_file()
+    } == before
+    asked.clear()
+    site.office.stop.clear()
+    assert site.run().code == 0
+    newest = (tmp_path / "reports" / "acme.txt").read_bytes()
+    assert newest != before["acme.txt"], "what the stopped run left is made up for"
 
 
 def test_a_stranger_is_one_also_where_a_place_does_not_say_the_address(site: Site) -> None:
