@@ -227,8 +227,8 @@ class Kept(Generic[Row]):
     """Rows that are costly to make: the first pass makes and keeps them, later ones take what is kept.
 
     `make` gives them in pages, by columns. A pass that is given up keeps nothing, nor does one that finds no room; the
-    next one makes the rows anew. What is kept goes with the last reference. Some thousand rows need no file. Before each
-    page `before` is called: what it raises ends the pass.
+    next one makes the rows anew. What is kept goes with the last reference. Some thousand rows need no file. Before
+    each page `before` is called: what it raises ends the pass.
     """
 
     def __init__(
