@@ -8,15 +8,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 from tests.cli.files import customer, people, toml
 from tests.cli.kit import PATIENCE, Office
 from tests.cli.service_kit import Manager, Receiver, free_port, service, soon, until
+
+from rosterd.daemon.turns import Generation, Turns
+from rosterd.settings import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -261,3 +266,23 @@ def test_fault_68_in_a_thousand_races_nobody_runs_beside_another(hourly: Office)
     assert sum(one["ran"] for one in told) == 1_000 and sum(one["refused"] for one in told) == 3_000
     assert not any(one["beside"] for one in told)
     assert max(one["slowest"] for one in told) < soon(5.0), "within a second where nothing else runs"
+
+
+def test_settings_that_are_in_use_stay_open_until_their_last_user_has_ended(office: Office) -> None:
+    """Whoever begins after newer ones were taken never gets what is being closed."""
+    settings, log = load(office.config, {}).settings, structlog.get_logger()
+    turns = Turns(Generation(settings, threading.Event(), log), threading.Event(), log)
+    first, closed = turns.generation, list[str]()
+    first._stack.callback(lambda: closed.append("first"))
+    with turns.using() as one:
+        with turns.using() as other:
+            assert one is other is first
+            turns.replace(settings, None)
+        with turns.using() as newer:
+            assert newer is not first
+        assert not closed
+    assert closed == ["first"]
+    second = turns.generation
+    second._stack.callback(lambda: closed.append("second"))
+    turns.replace(settings, None)
+    assert closed == ["first", "second"], "nobody used it"

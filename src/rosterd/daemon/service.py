@@ -24,7 +24,7 @@ from rosterd.daemon.notifier import Notifier
 from rosterd.daemon.overview import Overview
 from rosterd.daemon.schedule import Entry, Timetable
 from rosterd.daemon.systemd import READY, STOPPING, Systemd
-from rosterd.daemon.turns import Generation, Turned, Turns
+from rosterd.daemon.turns import DEFECT, Generation, Turned, Turns
 from rosterd.daemon.watch import Watches
 from rosterd.daemon.web import Web
 from rosterd.errors import CredentialsError, RosterdError
@@ -144,7 +144,11 @@ class Service:
             if number in (signal.SIGTERM, signal.SIGINT):
                 return
             if number == signal.SIGHUP:
-                self.reload()
+                try:
+                    self.reload()
+                except Exception:  # a defect in this is told, and the runs go on
+                    self._log.exception("reload_failed", next=DEFECT)
+                self.systemd.say(READY)
             if number == signal.SIGUSR1:
                 self.run_now(None)
             step = self.timetable.look()
@@ -176,20 +180,16 @@ class Service:
             self.notifier.tell(judge.settings_kept(str(error), error.hint, self.clock.wall()))
         else:
             self.board.settings_problem = self.board.left_out = ""
-            old, self.turns.generation = (
-                self.turns.generation,
-                Generation(settings, self.stop, self._log, self.metrics),
-            )
-            old.retire()
+            before = self.settings
+            self.turns.replace(settings, self.metrics)
             self.timetable.replace(entries, owed)
             self.watches.replace(entries, settings.customers)
             self._note_all()
-            for what in agenda.later(old.settings, settings):
+            for what in agenda.later(before, settings):
                 self._log.warning("settings_later", setting=what, next="counts from the next start on")
             self.overview.changed()
             self._log.info("settings_taken", customers=len(settings.customers))
             settle()
-        self.systemd.say(READY)
 
     def run_now(self, customer: str | None) -> bool:
         """Makes a customer, or every one, due now; one that runs already goes on. False when there is none."""
@@ -210,7 +210,7 @@ class Service:
             with closing(self.reader()) as ledger:
                 gone = ledger.prune(self.clock.wall(), self.settings.ledger.keep_days)
             self._log.info("pruned", rows=gone)
-            with self.turns.generation.used() as now:
+            with self.turns.using() as now:
                 for problem in now.doors.reports.prune():
                     self._log.warning("upkeep", problem=str(problem), next=problem.hint)
                 for customer, problem in now.doors.elsewhere.keep_alive():

@@ -64,18 +64,18 @@ class Generation:
         self.doors = self._stack.enter_context(opened(settings, stop, Wish(), log, observer))
         self._users, self._retired, self._lock = 0, False, threading.Lock()
 
-    @contextmanager
-    def used(self) -> Iterator[Generation]:
+    def begin(self) -> None:
+        """Somebody uses it from now on."""
         with self._lock:
             self._users += 1
-        try:
-            yield self
-        finally:
-            with self._lock:
-                self._users -= 1
-                last = self._retired and not self._users
-            if last:
-                self._stack.close()
+
+    def end(self) -> None:
+        """They use it no longer."""
+        with self._lock:
+            self._users -= 1
+            last = self._retired and not self._users
+        if last:
+            self._stack.close()
 
     def retire(self) -> None:
         """Newer settings have taken its place."""
@@ -144,14 +144,16 @@ class Turns:
         One that follows changes and finds none that concern us is told to nobody. None: there was no turn.
         """
         with self._lock:
-            known = entry.customer in self.generation.settings.customers
+            now = self.generation
+            known = entry.customer in now.settings.customers
             if self._stop.is_set() or not known or entry.client in self._busy:
                 return None
             self._busy.add(entry.client)
+            now.begin()
         try:
             if entry.kind != FOLLOW:
                 self.began(entry)
-            turned = self._run(entry)
+            turned = self._run(entry, now)
             if entry.kind != FOLLOW or not _silent(turned):
                 for observer in self.observers:
                     observer(turned)
@@ -159,31 +161,49 @@ class Turns:
         except Exception:  # a defect in one turn is told, and does not end the service
             self._log.exception("turn_failed", customer=entry.customer)
         finally:
+            now.end()
             with self._lock:
                 self._busy.discard(entry.client)
         return None
 
-    def _run(self, entry: Entry) -> Turned:
+    def replace(self, settings: Settings, observer: Any) -> None:
+        """Turns that begin from now on go by these settings; those that go on keep theirs."""
+        new = Generation(settings, self._stop, self._log, observer)
+        with self._lock:
+            old, self.generation = self.generation, new
+        old.retire()
+
+    @contextmanager
+    def using(self) -> Iterator[Generation]:
+        """The settings of the moment, and what is open for them, for other work than a turn."""
+        with self._lock:
+            now = self.generation
+            now.begin()
+        try:
+            yield now
+        finally:
+            now.end()
+
+    def _run(self, entry: Entry, now: Generation) -> Turned:
         started, begun = time.time(), time.monotonic()
         outcome: Outcome | None = None
         problem: RosterdError | None = None
-        with self.generation.used() as now:
-            try:
-                stop = Halt(self._stop)
-                customer = now.settings.customers[entry.customer]
-                job = assemble.job(entry.customer, customer, now.settings, stop, self._log)
-                follows = entry.kind == FOLLOW
-                wish = Wish(
-                    [entry.customer], quiet=follows, patient=True, stop=self._stop, progress=self.progress
-                )
-                with self._shared.ledger(now.settings, entry.client, started) as ledger:
-                    wish.access = entry.kind == ACCESS or access_due(customer, ledger, started)
-                    outcome = run_one(job, ledger, now.doors, stop, wish, self._log)
-            except RosterdError as error:
-                problem = error
-            except Exception as error:  # a defect: the other customers go on
-                self._log.exception("run_failed", customer=entry.customer)
-                problem = RosterdError(f"an unexpected error ({type(error).__name__})", hint=DEFECT)
+        try:
+            stop = Halt(self._stop)
+            customer = now.settings.customers[entry.customer]
+            job = assemble.job(entry.customer, customer, now.settings, stop, self._log)
+            follows = entry.kind == FOLLOW
+            wish = Wish(
+                [entry.customer], quiet=follows, patient=True, stop=self._stop, progress=self.progress
+            )
+            with self._shared.ledger(now.settings, entry.client, started) as ledger:
+                wish.access = entry.kind == ACCESS or access_due(customer, ledger, started)
+                outcome = run_one(job, ledger, now.doors, stop, wish, self._log)
+        except RosterdError as error:
+            problem = error
+        except Exception as error:  # a defect: the other customers go on
+            self._log.exception("run_failed", customer=entry.customer)
+            problem = RosterdError(f"an unexpected error ({type(error).__name__})", hint=DEFECT)
         return ended(entry, started, time.monotonic() - begun, outcome, problem)
 
 
