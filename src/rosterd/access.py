@@ -106,9 +106,8 @@ def read_places(
         assert source is not None
         try:
             snapshot = source.read(place)
-            emptied, (reason, entries) = TargetError(EMPTIED, where=place.id), known.get(place[:2], ("", 0))
-            if entries and not snapshot.holders and reason != f"{emptied}":
-                raise emptied
+            if not snapshot.holders:
+                _forbid_emptied(place, *known.get(place[:2], ("", 0)))
         except TargetError as error:
             ledger.note_place(binding, place, clock(), reason=f"{error}")
             problems.append(error)
@@ -116,6 +115,13 @@ def read_places(
         ledger.note_holders(binding, place, snapshot, clock())
         progress("grants", len(snapshot.holders))
     return problems
+
+
+def _forbid_emptied(place: Place, reason: str, entries: int) -> None:
+    """Raises TargetError for a place that had people, unless that is what the last read was told as well."""
+    emptied = TargetError(EMPTIED, where=place.id)
+    if entries and reason != f"{emptied}":
+        raise emptied
 
 
 def write_report(ledger: Any, about: About, reports: Reports, now: float, stop: threading.Event) -> Found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +12,7 @@ from rosterd.core.people import Place, Wanted, fold
 from rosterd.errors import SourceError
 from rosterd.gather import SourcePlan
 from rosterd.mapping import PeopleMapper
-from rosterd.people_rules import PeoplePlan
+from rosterd.people_rules import PeoplePlan, glob
 from rosterd.templates import Template, TemplateError, condition, getter, missing_columns, positions
 
 MOST = 10  # entries shown of one source
@@ -153,7 +151,7 @@ def _rules(
 ) -> Iterator[tuple[str, bool]]:
     """Every rule that excludes somebody, with whether it does so here; one that fails excludes nobody."""
     for text in plan.globs:
-        yield text, re.match(fnmatch.translate(fold(text)), fold(logon)) is not None
+        yield text, glob(text)(fold(logon)) is not None
     for text in plan.expressions:
         yield text, _holds(text, attributes, row)
     if plan.disabled:

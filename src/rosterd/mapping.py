@@ -7,7 +7,6 @@ person can have (it starts with 0xFF), so that it is counted and reported in the
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -40,7 +39,7 @@ from rosterd.core.people import (
     row_of,
     wanted_of,
 )
-from rosterd.people_rules import PeoplePlan
+from rosterd.people_rules import PeoplePlan, glob
 from rosterd.templates import Template, TemplateError, condition, getter, quick_column
 
 # the same cells by row and by column
@@ -60,7 +59,7 @@ class PeopleMapper:
         self._identifiers = re.compile(rf"[A-Za-z0-9{allowed}]++(?:\n[A-Za-z0-9{allowed}]++)*+")
         self._width = len(attributes)
         self._excludes = [(text, condition(text, attributes)) for text in plan.expressions]
-        self._globs = [(text, re.compile(fnmatch.translate(fold(text))).match) for text in plan.globs]
+        self._globs = [(text, glob(text)) for text in plan.globs]
         self._disabled = condition(plan.disabled, attributes) if plan.disabled else None
         self._memberships = getter(plan.groups, attributes) if plan.groups else None
         self.warned: dict[str, int] = {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from rosterd.core.people import fold
 from rosterd.errors import SettingsError
 from rosterd.templates import Template, is_expression, parse, parse_condition
 
@@ -88,3 +91,8 @@ class PeoplePlan:
         """Names of all attributes that are read, once each."""
         names = [name for template in self.templates for name in template.attributes]
         return tuple({name.casefold(): name for name in reversed(names)}.values())[::-1]
+
+
+def glob(text: str) -> Callable[[str], object]:
+    """What says whether a folded logon is one that an exclude of this form means: something that is true, or None."""
+    return re.compile(fnmatch.translate(fold(text))).match

@@ -15,12 +15,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.real import acme
 from tests.real.acme import DISABLED, EXPIRED, Acme, Human, Unit
+from tests.real.processes import ended
 from tests.real.slapd import PASSWORD, ldif
 
 BASE = "dc=acme,dc=example"
@@ -52,7 +53,7 @@ class Dirsrv:
 
     def again(self, meanwhile: Callable[[], object]) -> None:
         """Stops the server, does something to its folder, and starts it on the same port."""
-        _end(self.process)
+        ended(self.process, 20)
         meanwhile()
         _own(self.folder)
         self.process = _start(self.folder, self.port)
@@ -126,7 +127,7 @@ def running(folder: Path, *, telling: bool = False) -> Iterator[Dirsrv]:
     try:
         yield server
     finally:
-        _end(server.process)
+        ended(server.process, 20)
 
 
 def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
@@ -138,17 +139,9 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     try:
         _wait(port, process, told)
     except BaseException:
-        _end(process)
+        ended(process, 20)
         raise
     return process
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(20)
-    process.kill()
-    process.wait()
 
 
 def _needed() -> str:

@@ -29,6 +29,7 @@ from tests.real.acme import (
     Human,
     Unit,
 )
+from tests.real.processes import ended
 from tests.real.slapd import PASSWORD, Tls, ldif
 
 REALM, NETBIOS, BASE = "ACME.EXAMPLE", "ACMECORP", "DC=acme,DC=example"
@@ -103,7 +104,7 @@ class Samba:
 
     def again(self, meanwhile: Callable[[], object]) -> None:
         """Stops the server, does something to its folder, and starts it on the same address."""
-        _end(self.process)
+        ended(self.process)
         meanwhile()
         self.process = _start(self.address, self.folder, self.command)
 
@@ -173,7 +174,7 @@ def running(folder: Path, tls: Tls) -> Iterator[Samba]:
     try:
         yield server
     finally:
-        _end(server.process)
+        ended(server.process)
 
 
 def _start(address: str, folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
@@ -189,19 +190,9 @@ def _start(address: str, folder: Path, command: list[str]) -> subprocess.Popen[b
     try:
         _wait(address, process, told)
     except BaseException:
-        _end(process)
+        ended(process)
         raise
     return process
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(10)
-    process.kill()
-    process.wait()
-    assert process.stdin
-    process.stdin.close()
 
 
 def _run(*command: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.canaries import DIRECTORY
+from tests.real.processes import ended
 
 BASE = "dc=acme,dc=example"
 READER = f"cn=reader,ou=Service,{BASE}"
@@ -129,12 +130,7 @@ def running(folder: Path, tls: Tls | None = None, head: str = "", log: str = "st
         _wait(port, process, told)
         yield Slapd(port, tls_port, folder, process)
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        ended(process)
 
 
 def _tls_lines(tls: Tls | None) -> str:

@@ -24,7 +24,7 @@ def read_users(service: Service, twin: str, bearer: Bearer, region: str | None) 
             raise wire.Odd("it is no object")
         if not all(isinstance(entry, dict) for entry in found.values()):
             raise wire.Odd("a user is no object")
-        if found and found.keys() <= wire.FAULTS:
+        if found and found.keys() <= set(wire.FAULTS):
             raise wire.Odd("it describes an error")
     except wire.Odd as error:
         raise TargetError(f"the answer is odd: {error}", where=where, hint=wire.HINT) from None

@@ -26,7 +26,7 @@ _WORDS = (
     "faultstring",
 )
 _CODES = ("errorCode", "error", "code", "error_id")
-FAULTS = {"error", "errors", "fault"}  # what may stand around them
+FAULTS = ("errors", "error", "fault")  # what may stand around them
 
 Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
 
@@ -129,7 +129,7 @@ def _objects(found: Json) -> Iterator[dict[str, Any]]:
     """The places where an error may describe itself: the object, then what its FAULTS or a list hold."""
     if isinstance(found, dict):
         yield found
-        below = [found.get("errors"), found.get("error"), found.get("fault")]
+        below = [found.get(name) for name in FAULTS]
     else:
         below = [found]
     for part in below:

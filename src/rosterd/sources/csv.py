@@ -98,7 +98,7 @@ class CsvFeed:
         try:
             with _explained(file, where, self._encoding):
                 first = self._text.readline()
-            self._attributes, self._separator = _header(first, separator, needed, where)
+            self._attributes, self._separator = header(first, separator, needed, where)
         except BaseException:
             self._text.close()
             raise
@@ -180,7 +180,7 @@ def _running(spans: list[int]) -> Iterator[int]:
         total += span
 
 
-def _header(
+def header(
     line: str, separator: str | None, needed: Sequence[str], where: str
 ) -> tuple[tuple[str, ...], str]:
     """The column names and the separator: the declared one, or the one under which most needed columns appear."""

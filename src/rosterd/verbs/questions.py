@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from rosterd.errors import SourceError
 from rosterd.fields import is_loopback, split_url
 from rosterd.settings.shape import put
 from rosterd.settings.starting import KINDS, label
+from rosterd.sources.csv import header
 from rosterd.sources.filters import escape
 from rosterd.sources.presets import PRESETS
 
@@ -143,9 +144,9 @@ def columns(path: Path) -> list[str]:
             return []
         with path.open("rb") as file:
             first = file.readline(HEAD).decode("utf-8-sig")
-        separator = max(",;\t|", key=first.count)
-        return [name.strip() for name in next(csv.reader([first], delimiter=separator), []) if name.strip()]
-    except (OSError, ValueError, csv.Error):
+        names, _ = header(first.rstrip("\r\n"), None, (), str(path))
+        return [name for name in names if name]
+    except (OSError, ValueError, SourceError):
         return []
 
 

@@ -51,6 +51,10 @@ class Site(Office):
     def process(self, *arguments: str, **options: Any) -> Result:
         return discreet(super().process(*arguments, **options))
 
+    def checked(self) -> dict[str, dict[str, Any]]:
+        """What `check` finds, each by what it is about."""
+        return {one["what"]: one for one in self.do("check", "--json").document["findings"]}
+
     @contextmanager
     def reading(self, **more: Any) -> Iterator[None]:
         """The source hq with other settings for a while; None takes one away."""

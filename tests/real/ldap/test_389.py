@@ -128,14 +128,14 @@ def test_a_locked_account_leaves_and_comes_back(held: Held, site: Site) -> None:
 
 
 def test_check_recognises_the_flavor(site: Site) -> None:
-    findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    findings = site.checked()
     assert "recognised as 389ds" in findings["acme: source hq"]["detail"]
     with site.reading(flavor="openldap"):
-        findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+        findings = site.checked()
     assert "looks like 389ds, not openldap" in findings["acme: source hq"]["detail"]
     assert "id nsUniqueId" in findings["acme: source hq"]["detail"]
     with site.reading(follow=True, groups={"member_of": None}):
-        findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+        findings = site.checked()
     assert "cannot be followed" in findings["acme: source hq"]["detail"], "the plug-ins for it are off"
 
 

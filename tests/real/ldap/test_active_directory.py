@@ -131,12 +131,12 @@ def test_members_that_are_nobody_here_are_told(domain: Domain, site: Site) -> No
 
 
 def test_check_recognises_the_flavor(domain: Domain, site: Site) -> None:
-    findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    findings = site.checked()
     detail = findings["acme: source hq"]["detail"]
     assert "recognised as active-directory" in detail and "Samba" in detail
     source = hq(domain, flavor="custom", people={"logon": "{{ sAMAccountName }}", "domain": "A"})
     site.set(customers={"acme": {"sources": {"hq": source}}})
-    findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    findings = site.checked()
     detail = findings["acme: source hq"]["detail"]
     assert 'looks like active-directory, not custom: `flavor = "active-directory"` would choose' in detail
     assert "objectGUID" in detail and "accountExpires" in detail
@@ -152,7 +152,7 @@ def test_somebody_is_explained_from_the_directory(domain: Domain, site: Site) ->
 
 def test_check_says_whether_changes_can_be_followed(domain: Domain, site: Site) -> None:
     def told() -> str:
-        findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+        findings = site.checked()
         return str(findings["acme: source hq"]["detail"])
 
     with site.reading(follow=True):

@@ -134,11 +134,11 @@ def test_an_account_that_is_off_leaves_and_comes_back(held: Held, site: Site, of
 
 
 def test_check_recognises_the_flavor(site: Site) -> None:
-    findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    findings = site.checked()
     assert "recognised as freeipa" in findings["acme: source hq"]["detail"]
     assert len(findings["acme: source hq"]["people"]) == 10
     with site.reading(flavor="389ds"):
-        findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+        findings = site.checked()
     assert "looks like freeipa, not 389ds" in findings["acme: source hq"]["detail"]
     assert "id ipaUniqueID" in findings["acme: source hq"]["detail"]
 

@@ -196,10 +196,10 @@ def test_a_new_logon_is_told_as_a_rename(held: Held, site: Site) -> None:
 
 
 def test_check_recognises_the_flavor(site: Site) -> None:
-    findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    findings = site.checked()
     assert "recognised as openldap" in findings["acme: source hq"]["detail"]
     with site.reading(flavor="389ds", base="dc=acme,dc=exampel", people={"domain": "A", "base": BASE}):
-        findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+        findings = site.checked()
     assert 'looks like openldap, not 389ds: `flavor = "openldap"`' in findings["acme: source hq"]["detail"]
 
 

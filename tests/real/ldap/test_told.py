@@ -43,7 +43,7 @@ def site(directory: Slapd, tmp_path: Path) -> Iterator[Site]:
 
 def detail(site: Site) -> str:
     """What `check` says of the directory."""
-    findings = {one["what"]: one for one in site.do("check", "--json").document["findings"]}
+    findings = site.checked()
     told: str = findings["acme: source hq"]["detail"]
     return told
 
