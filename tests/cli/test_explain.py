@@ -120,6 +120,18 @@ def test_the_entry_is_shown_with_its_mapping(told: Office) -> None:
     assert "has no such entry" in told.do("explain", "fabia").out
 
 
+def test_of_several_templates_those_are_shown_that_were_tried(office: Office) -> None:
+    """They end with the first that gives something."""
+    names = ["{{ email }}", "{{ name }}", "never {{ logon }}"]
+    office.set(customers={"acme": {"sources": {"hr": {"people": {"name": names}}}}})
+    office.put([("ana", "Ana Lua", "")])
+    (entry,) = entries_of(office, "ana")
+    assert [(step["template"], step["gives"]) for step in entry["mapping"] if step["field"] == "name"] == [
+        ("{{ email }}", ""),
+        ("{{ name }}", "Ana Lua"),
+    ]
+
+
 def test_somebody_whom_no_run_has_read(office: Office) -> None:
     """Every fate is told before a first run; rules each with whether they hold."""
     rules = {"exclude": ["svc-*", "{{ name == 'Dora' }}"], "repair": ["ascii", "lower"]}

@@ -62,5 +62,7 @@ def test_every_kind_of_finding(tmp_path: Path) -> None:
     for kind, (severity, said, step) in KINDS.items():
         one = found[kind]
         assert (one.severity, said in one.sentence, step in one.next_step) == (severity, True, True), one
+        assert one.place in ("Viewer", "Headquarters", "Workshop", ""), "a place goes by its name"
+        assert (one.place == "Workshop") == kind.startswith("code-"), one
         since = second if kind in ("access-left", "owner-left") else first
         assert one.first_seen == iso(since + 1), one  # a run takes a second
