@@ -110,3 +110,7 @@ def test_an_escaped_value_stays_a_value(value: str) -> None:
 
 def test_escapes() -> None:
     assert filters.escape("a(b)c*d\\e\0f João") == r"a\28b\29c\2ad\5ce\00f João"
+    assert filters.escape("  a b\u2003") == r"\20\20a b\e2\80\83", (
+        "many readers of filters strip the ends of a value"
+    )
+    assert filters.escape(" ") == r"\20"

@@ -160,6 +160,7 @@ def dies(peer: Peer, request: Request) -> None:
 
 
 def test_the_server_dies_in_the_middle_of_a_page() -> None:
+    """Row 36 and L5."""
     assert "closed the connection" in failing(dies).what
 
 
@@ -221,7 +222,7 @@ def test_a_server_that_cannot_page(entries: int, whole: bool) -> None:
 
 
 def test_a_cookie_that_comes_back_is_a_circle() -> None:
-    """FAULTS.md row 43."""
+    """FAULTS.md row 43 and L6."""
     with serving(lambda peer, request: peer.send(page(request, 0, b"same"))) as fake:
         with pytest.raises(SourceError, match="same paging cookie twice"):
             read(source(fake))
@@ -267,10 +268,12 @@ def endless(entries: int) -> fakeldap.Search:
     ],
 )
 def test_endless_pages_end_at_a_cap(entries: int, limit: dict[str, Any], words: str) -> None:
+    """L6."""
     assert words in failing(endless(entries), **limit).what
 
 
 def test_references_are_not_followed() -> None:
+    """L3: who is named hears nothing."""
     with serving() as other:
 
         def search(peer: Peer, request: Request) -> None:
@@ -285,6 +288,7 @@ def test_references_are_not_followed() -> None:
 
 
 def test_a_referral_is_not_followed() -> None:
+    """L3."""
     with serving() as other:
         error = failing(lambda peer, request: peer.send(fakeldap.referral(request.id, other.url)))
         assert "referral (10)" in error.what
@@ -321,6 +325,7 @@ def test_a_child_domain_of_active_directory_is_left_out_and_told() -> None:
 
 
 def test_a_dripping_server_meets_the_deadline() -> None:
+    """L9."""
     def search(peer: Peer, request: Request) -> None:
         for byte in page(request, 0, b""):
             if peer.fake.over.wait(0.05):
@@ -456,7 +461,7 @@ def mangled(chance: random.Random) -> bytes:
 
 
 def test_mangled_answers_end_whole_or_as_source_errors() -> None:
-    """600 answers that a fault or an enemy changed: nothing but SourceError leaves, nothing hangs."""
+    """L8: 600 answers that a fault or an enemy changed: nothing but SourceError leaves, nothing hangs."""
     chance = random.Random(20)
 
     def search(peer: Peer, request: Request) -> None:
@@ -542,6 +547,7 @@ def test_a_bad_certificate_gets_no_password(tmp_path: Path, kind: str, start_tls
 
 
 def test_an_old_tls_gets_no_password(good: Tls) -> None:
+    """L2."""
     with serving(tls=context(good, old=True)) as fake:
         with pytest.raises(SourceError, match="TLS"):
             read(source(fake, ca_file=str(good.authority)))
@@ -549,7 +555,7 @@ def test_an_old_tls_gets_no_password(good: Tls) -> None:
 
 
 def test_nothing_in_clear_without_permission() -> None:
-    """The settings refuse this already; the source refuses it again, before it opens a connection."""
+    """L1. The settings refuse this already; the source refuses it again, before it opens a connection."""
     with serving() as fake:
         told = source(fake)._settings
         for change in ({"allow_cleartext": False}, {"urls": (f"ldap://dc1.acme.example:{fake.port}",)}):
@@ -561,7 +567,7 @@ def test_nothing_in_clear_without_permission() -> None:
 
 @pytest.mark.parametrize("secret", [None, ""])
 def test_an_empty_password_is_not_sent(secret: str | None) -> None:
-    """It would bind as nobody and pass for a success (RFC 4513, section 5.1.2)."""
+    """L11: it would bind as nobody and pass for a success (RFC 4513, section 5.1.2)."""
     with serving() as fake:
         given_ = SecretStr(secret) if secret is not None else None
         told = source(fake)._settings.model_copy(update={"bind_password": given_})
@@ -729,6 +735,7 @@ def test_flavors(flavor: str, id_: str, state: str, value: str, disabled: bool) 
 
 
 def test_values_that_are_large_or_no_text() -> None:
+    """L7."""
     long = "é" * 40_000
     search = answering(
         (f"uid=a,{BASE}", {"uid": [b"a\xff"], "mail": [long]}), (b"uid=\xff,".decode("latin-1") + BASE, {})

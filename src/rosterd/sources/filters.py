@@ -23,8 +23,19 @@ _ESCAPED = {character: f"\\{ord(character):02x}" for character in "\0()*\\"}
 
 
 def escape(value: str) -> str:
-    """The value as it stands in a filter so that it can only be a value (RFC 4515, 3)."""
-    return "".join([_ESCAPED.get(character, character) for character in value])
+    """The value as it stands in a filter so that it can only be a value (RFC 4515, 3), spaces at its ends included."""
+    inner = value.strip()
+    start = value.find(inner)
+    before, after = value[:start], value[start + len(inner) :]
+    return (
+        _octets(before)
+        + "".join([_ESCAPED.get(character, character) for character in inner])
+        + _octets(after)
+    )
+
+
+def _octets(text: str) -> str:
+    return "".join([f"\\{octet:02x}" for octet in text.encode()])
 
 
 def is_attribute(text: str) -> bool:

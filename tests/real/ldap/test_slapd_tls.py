@@ -109,6 +109,7 @@ def test_probe_tells_how_the_connection_is_secured(directory: Slapd, good: Tls) 
 def test_a_bad_certificate_is_refused_before_the_password(
     loaded: Path, tmp_path: Path, kind: str, start_tls: bool
 ) -> None:
+    """L2."""
     bad = certificates.make(tmp_path, kind)
     with running(loaded, bad) as server:
         url = server.url if start_tls else server.tls_url
@@ -141,6 +142,7 @@ def test_a_good_server_after_a_bad_one(loaded: Path, directory: Slapd, good: Tls
 
 
 def test_start_tls_on_a_server_without_tls_is_the_end(loaded: Path) -> None:
+    """L1: there is no going on in clear."""
     with running(loaded) as server:
         with pytest.raises(SourceError, match="StartTLS was refused"):
             read(opened(server.url, None, start_tls=True))
