@@ -2,8 +2,9 @@
 
 Everything is read instead when the source was never followed so far, when a full read is due (`full_every`), when
 anything about the settings or the last run leaves a doubt, and when a change cannot be settled by itself. The log
-says why. The cookie moves in the transaction that ends a run which has delivered what it led to: whatever stops a
-run before, the same changes are told again, and never lost.
+says why. The cookie moves with the last acknowledgement that it led to, in one transaction, and with the end of the
+run where nothing had to be delivered: whatever stops a run before, the same changes are told again, and never lost.
+Whatever stops it afterwards has the next one read everything.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ class Following:
         ledger, id_ = self._tools.ledger, self._binding.id
         last = next(iter(ledger.runs(id_)), None)
         # How the delivery ended: an access read that fails is no reason to read the directory whole.
-        ended = last.document.get("delivered", last.exit_code) if last is not None and last.ended else None
+        ended = None
+        if last is not None and last.ended and not last.document.get("stopped"):
+            ended = last.document.get("delivered", last.exit_code)
         if not self._binding.delivered or ended not in (0, 3):
             return "the last run did not end well"
         reason: str = ledger.unsettled(id_, self._now - self._job.retry_refused_after)
@@ -192,7 +195,7 @@ class Following:
         self._changes.append(_change(plan, state, Rows([], [], [])))
 
     def settled(self, outcome: Outcome) -> list[MirrorChange]:
-        """From where to go on, once the run has delivered all of it."""
+        """From where to go on, once the run has delivered all of it; whoever keeps it empties the list."""
         return self._changes if outcome.delivered in (0, 3) and not outcome.stopped else []
 
 

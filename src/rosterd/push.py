@@ -22,8 +22,6 @@ from rosterd.lanes import Sendable, drive
 
 BISECTIONS = 1_024  # requests a run may spend on finding the records at fault
 
-_new = tuple.__new__  # see core.plan
-
 BROKEN = "every single record of a request was refused with 400: the contract itself seems broken"
 TOO_LARGE = "too large for a request (413)"
 ALL_TOO_LARGE = "every single record of a request was refused as too large (413)"
@@ -40,7 +38,7 @@ class PushLedger(Protocol):
     ) -> int: ...
     def acknowledge(
         self, run: int, binding: int, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]],
-        now: float,
+        now: float, followed: Sequence[Any],
     ) -> None: ...  # fmt: skip
     def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None: ...
     def learn_size(self, binding: int, kind: str, size: int) -> None: ...
@@ -87,6 +85,7 @@ class Delivery:
     additive: bool = False
     bisections: int = BISECTIONS
     where: str = ""  # the target, for messages
+    followed: list[Any] = field(default_factory=list)  # goes with the last acknowledgement, and is then empty
     mismatch: str = ""  # a batch stayed unacknowledged because its answer named other records
 
     def chunks(self, log: ChangeLog) -> Iterator[list[Change]]:
@@ -111,8 +110,11 @@ class Delivery:
         return self.ledger.sending(self.run, self.binding, kind, records, count, self.clock())
 
     def record(self, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]]) -> None:
-        """Acknowledges in the ledger, then counts."""
-        self.ledger.acknowledge(self.run, self.binding, batch, accepted, refused, self.clock())
+        """Acknowledges in the ledger, then counts. The last of all takes along how far the directories are followed."""
+        left = sum(tally.unsent for tally in self.plan.tallies.values()) - len(accepted) - len(refused)
+        followed = self.followed if left == 0 else []
+        self.ledger.acknowledge(self.run, self.binding, batch, accepted, refused, self.clock(), followed)
+        followed.clear()
         for (kind, op), count in Counter((change.kind, change.op) for change in accepted).items():
             self.tally(kind).acknowledged(op, count)
         for change, reason in refused:
@@ -161,7 +163,8 @@ class PeopleRequest:
         self.batch = self.delivery.begin(PERSON, people, len(people))
 
     def send(self) -> Answer:
-        people = [_new(Person, (change.key, *(change.after or ()))) for change in self.changes]
+        new = tuple.__new__  # see core.plan
+        people = [new(Person, (change.key, *(change.after or ()))) for change in self.changes]
         return self.delivery.target.upsert_people(people)
 
     def fail(self, error: RosterdError) -> None:

@@ -118,6 +118,7 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, fol
     delivery = Delivery(
         ledger, target, run, binding.id, plan, tools.stop, tools.clock, tools.progress, job.lanes,
         approved_only=outcome.held, additive=job.additive, where=job.identity[0],
+        followed=following.settled(outcome),
     )  # fmt: skip
     try:
         deliver(delivery, binding, outcome.notes, synchronizing=job.synchronize and not tools.only)

@@ -113,9 +113,12 @@ class SqliteLedger(Mirror, Looking, Search):
 
     def acknowledge(
         self, run: int, binding: int, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]],
-        now: float,
+        now: float, followed: Sequence[MirrorChange] = (),
     ) -> None:  # fmt: skip
-        """A valid answer: what it accepted and what it refused, in one transaction, in key order."""
+        """A valid answer: what it accepted and what it refused, in one transaction, in key order.
+
+        `followed`: how far the directories are followed from then on, with the last acknowledgement it led to.
+        """
         with self._writing():
             for kind in (PERSON, GROUP, SEAT):
                 some = [change for change in accepted if change.kind == kind]
@@ -126,6 +129,8 @@ class SqliteLedger(Mirror, Looking, Search):
                 "UPDATE batch SET state = 'acknowledged', records = NULL, ended = ?, answer = ? WHERE id = ?",
                 (now, f"{len(refused)} refused" if refused else "", batch),
             )
+            for change in followed:
+                self._followed(binding, change)
 
     def _deliver(self, run: int, binding: int, kind: str, changes: list[Change]) -> None:
         run_many = self._db.executemany
@@ -234,7 +239,7 @@ class SqliteLedger(Mirror, Looking, Search):
     ) -> None:  # fmt: skip
         """`delivered`: a whole run, not a pilot, whose delivery ended 0 or 3: the first delivery is over.
 
-        `followed`: how far the directories are followed from then on; in this transaction, and no earlier.
+        `followed`: how far the directories are followed from then on, where no acknowledgement has brought it.
         """
         with self._writing():
             self._db.execute(
