@@ -22,6 +22,7 @@ from rosterd.ledger.search import Search
 
 RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
 KEEP_BATCHES = 30 * 86_400.0  # seconds
+THINNED = 100  # requests a run's end looks at
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
@@ -264,8 +265,12 @@ class SqliteLedger(Mirror, Looking, Search):
             " AND exit_code = 0 AND json_extract(document, '$.requests') = 0"
             " AND json_extract(document, '$.people.gone') = 0 AND json_extract(document, '$.seats.gone') = 0"
             " AND json_extract(document, '$.groups.gone') = 0"
-            " AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.run = run.id)",
+            " AND json_extract(document, '$.registrations.created') = 0"
+            " AND json_extract(document, '$.registrations.updated') = 0",
             (binding, run),
         )
-        old = (now - KEEP_BATCHES,)
-        self._db.execute("DELETE FROM batch WHERE state <> 'sending' AND started < ?", old)
+        self._db.execute(  # some of the oldest at a time: all of them are too many to look at in every run
+            "DELETE FROM batch WHERE id IN (SELECT id FROM batch ORDER BY id LIMIT ?)"
+            " AND state <> 'sending' AND started < ?",
+            (THINNED, now - KEEP_BATCHES),
+        )

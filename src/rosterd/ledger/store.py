@@ -129,6 +129,7 @@ def open_store(
 def quick_check(connection: apsw.Connection, path: Path) -> None:
     """Raises LedgerError when SQLite finds the file's structure damaged (sqlite.org/pragma.html#pragma_quick_check)."""
     rows = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+    connection.execute("PRAGMA shrink_memory")  # it has read every page, and a turn needs few of them
     if rows != ["ok"]:
         raise LedgerError(f"the ledger is damaged: {rows[0]}", where=str(path), hint=_KEEP)
 

@@ -1,0 +1,66 @@
+"""A run that follows is killed before each of its transactions and messages: no change is lost, none believed too early."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from tests.cli.kit import PATIENCE, PROGRAM, environment
+from tests.kill.programs import quick_place
+from tests.real.ldap.follow_kit import following, generous, proven, telling
+from tests.real.ldap.runs_kit import GROUPS, Site, added, change, p, removed, replaced
+from tests.real.ldap.test_cookie import acknowledged, cookies
+from tests.real.slapd import Slapd
+
+FLOOR1 = f"cn=Print-Floor1,{GROUPS}"
+LEAST = {"fdatasync": 8, "sendto": 10}  # so many calls a run must have: else the set of calls would be wrong
+MOST = 60
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
+    with telling(tmp_path_factory.mktemp("slapd") / "server") as server:
+        yield server
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calls", LEAST)
+def test_killed_at_each(directory: Slapd, calls: str) -> None:
+    """Somebody's address changes and somebody else joins a group or leaves it: two requests."""
+    with quick_place() as place, following(place, directory, guards=generous()) as site:
+        for number in range(1, MOST):
+            before = cookies(site)
+            mail = f"{calls}{number}@acme.example"
+            change(
+                directory,
+                replaced(p(12), "mail", mail),
+                (added if number % 2 else removed)(FLOOR1, "member", p(14)),
+            )
+            died = killed_at(site, calls, number)
+            known = acknowledged(site, "p12") == [(mail, "active")]
+            seats = "acme//p14" in site.members()["Print-Floor1"]
+            if known:
+                assert site.users()["acme//p12"]["Email"] == mail, "acknowledged, and not there"
+            if cookies(site) != before:
+                assert known and seats == bool(number % 2), "the cookie speaks of what was not delivered"
+            site.one(code=0)
+            assert site.users()["acme//p12"]["Email"] == mail
+            assert ("acme//p14" in site.members()["Print-Floor1"]) == bool(number % 2)
+            if not died:
+                break
+        proven(site)
+    assert LEAST[calls] <= number < MOST - 1
+
+
+def killed_at(site: Site, calls: str, number: int) -> bool:
+    """Whether a run reached the n-th of these calls, and was killed as it entered it; strace counts by thread."""
+    inject = ["-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}"]
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", "/dev/null", *inject, *PROGRAM, "run", "--once", "--json"],
+        cwd=site.directory, env={**environment(), "ROSTERD_CONFIG": str(site.config)},
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.returncode in (0, -signal.SIGKILL, 128 + signal.SIGKILL), done.stderr
+    return done.returncode != 0
