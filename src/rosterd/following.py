@@ -2,9 +2,9 @@
 
 Everything is read instead when the source was never followed so far, when a full read is due (`full_every`), when
 anything about the settings or the last run leaves a doubt, and when a change cannot be settled by itself. The log
-says why. The cookie moves with the last acknowledgement that it led to, in one transaction, and with the end of the
-run where nothing had to be delivered: whatever stops a run before, the same changes are told again, and never lost.
-Whatever stops it afterwards has the next one read everything.
+says why. The cookie moves with the last acknowledgement that it led to, in one transaction, or else with the end of
+the run: whatever stops a run before, the same changes are told again, and never lost. Whatever stops it afterwards has
+the next one read everything.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rosterd.errors import Doubt, SourceError
 from rosterd.fresh import MOST, Look
 from rosterd.gather import SourcePlan
 from rosterd.job import Job, Outcome, Tools
+from rosterd.ledger.desk import RunRow
 from rosterd.ledger.mirror import Followed, MirrorChange
 from rosterd.mirror import Rows
 from rosterd.part import Scope
@@ -51,6 +52,8 @@ class Following:
             return
         names = [plan.source.name for plan in self._job.sources if plan.follow is not None]
         self._tools.ledger.follow_no_more(self._binding.id, names)
+        if self._tools.only and self._ended_badly():  # the end of a pilot would hide that
+            self._tools.ledger.follow_no_more(self._binding.id, [])
         plan = next((plan for plan in self._job.sources if plan.follow is not None), None)
         if plan is None or plan.follow is None:
             return
@@ -85,17 +88,19 @@ class Following:
             or self._unsettled()
         )
 
+    def _ended_badly(self) -> bool:
+        """Whether the last run did. An access read that fails is no reason to read the directory whole."""
+        last = next(iter(self._tools.ledger.runs(self._binding.id)), None)
+        if not self._binding.delivered or last is None or cut_off(last):
+            return True
+        return last.document.get("delivered", last.exit_code) not in (0, 3)
+
     def _unsettled(self) -> str:
         """What the ledger says of the last run."""
-        ledger, id_ = self._tools.ledger, self._binding.id
-        last = next(iter(ledger.runs(id_)), None)
-        # How the delivery ended: an access read that fails is no reason to read the directory whole.
-        ended = None
-        if last is not None and last.ended and not last.document.get("stopped"):
-            ended = last.document.get("delivered", last.exit_code)
-        if not self._binding.delivered or ended not in (0, 3):
+        if self._ended_badly():
             return "the last run did not end well"
-        reason: str = ledger.unsettled(id_, self._now - self._job.retry_refused_after)
+        retried = self._now - self._job.retry_refused_after
+        reason: str = self._tools.ledger.unsettled(self._binding.id, retried)
         return reason
 
     @property
@@ -195,8 +200,13 @@ class Following:
         self._changes.append(_change(plan, state, Rows([], [], [])))
 
     def settled(self, outcome: Outcome) -> list[MirrorChange]:
-        """From where to go on, once the run has delivered all of it; whoever keeps it empties the list."""
+        """From where to go on, once the run has delivered all of it. The push empties the list when it is kept."""
         return self._changes if outcome.delivered in (0, 3) and not outcome.stopped else []
+
+
+def cut_off(run: RunRow) -> bool:
+    """Whether a run did not come to its end: then not everything about what it delivered was noted."""
+    return not run.ended or bool(run.document.get("stopped"))
 
 
 def _change(plan: SourcePlan, state: Followed, rows: Rows, part: Part | None = None) -> MirrorChange:

@@ -214,9 +214,8 @@ def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
     own = slices.changes.get(part.group)
     keys = [key[len(part.group) + 1 :] for key, _ in part.rows]
     have = _people(delivery, part)
-    if (
-        not have and own is not None and slices.left[part.group] == 0
-    ):  # nobody new can go: somebody who is there
+    alone = own is not None and slices.left[part.group] == 0 and part.group not in slices.sent
+    if alone and not have:  # nobody new can go: somebody who is there
         part.rows += [(key, None) for key in delivery.ledger.seats_of(delivery.binding, part.group, 1)]
         have = _people(delivery, part)
     part.people = {key: have[key] for key in sorted(have)}
@@ -227,8 +226,9 @@ def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
             sum(1 for change in missing if change.key[len(part.group) + 1 :] in refused)
         )
     if part.people and (own is not None or len(missing) < sum(1 for _, change in part.rows if change)):
+        slices.sent.add(part.group)
         return part  # else everybody new was refused: there is nothing to tell
-    if own is not None and slices.left[part.group] == 0:
+    if alone and own is not None:
         tally = delivery.tally(GROUP)
         tally.unsent -= 1
         tally.set_aside += 1

@@ -40,6 +40,7 @@ class Slices:
         self._spill: Spill[tuple[bytes, tuple[Any, ...] | None]] = Spill()
         self.list: list[Slice] = []
         self.refused: set[bytes] = set()  # groupings whose own record was refused in this run
+        self.sent: set[bytes] = set()  # groupings that some request has, answered or not
         self.changes = {change.key: change for change in delivery.chosen(delivery.plan.groups)}
         known = delivery.ledger.groups(delivery.binding)
         self.rows = {row[0]: (row[1], row[2]) for row in known if is_active(row[5]) and row[5] != TRIED}

@@ -97,8 +97,9 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     answer = _asked(delivery, batch, GROUP, count, lambda: delivery.target.synchronize_groups(groupings))
     if isinstance(answer, str):
         return _not(notes, gone, answer)
-    accepted, refused = _heard(delivery, groupings, changes, answer)
-    heard = {change.key for change in accepted} | {change.key for change, _ in refused}
+    accepted, refused, along = _heard(delivery, groupings, changes, answer)
+    delivery.tally(SEAT).refuse(len(along))
+    heard = {change.key for change in accepted} | {change.key for change, _ in refused} | along
     left_out = [change for change in changes if change.kind == SEAT and change.key not in heard]
     for change in left_out:
         person = change.key.partition(NUL)[2]
@@ -111,12 +112,14 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
 
 def _heard(
     delivery: Delivery, groupings: Sequence[Grouping], changes: Sequence[Change], answer: Accepted
-) -> tuple[list[Change], list[tuple[Change, str]]]:
-    """What an answer accepted and refused, unchanged seats and groupings included."""
+) -> tuple[list[Change], list[tuple[Change, str]], set[bytes]]:
+    """What an answer accepted and refused, unchanged seats and groupings included, and new seats that go again with
+    their refused grouping."""
     waiting = {change.key: change for change in changes}
     aside = delivery.plan.standing(GROUP) | delivery.plan.standing(SEAT)
     accepted: list[Change] = []
     refused: list[tuple[Change, str]] = []
+    along: set[bytes] = set()
     for group in groupings:
         row = (group.name, group.description)
         own = (GROUP, group.key, group.name, row, answer.refused.get(group.key))
@@ -129,10 +132,10 @@ def _heard(
             if reason is None:
                 accepted += [change] if change else []
             elif kind == SEAT and group.key in waiting and group.key in answer.refused:
-                delivery.tally(SEAT).refuse() if change else None  # it goes again with its grouping
+                along |= {key} if change else set()
             elif change is not None or key not in aside:
                 refused.append((change or _again(delivery, kind, key, shown, content), reason))
-    return accepted, refused
+    return accepted, refused, along
 
 
 def _again(delivery: Delivery, kind: str, key: bytes, shown: str, content: tuple[str, ...]) -> Change:

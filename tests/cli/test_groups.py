@@ -101,6 +101,19 @@ def test_fault_83_over_a_thousand_is_sliced_when_additive(grouped: Office, count
     assert len(grouped.requests("groups")) == requests, "never one grouping twice in a request"
 
 
+def test_a_slice_with_nobody_left_sets_no_grouping_aside_that_is_on_its_way(grouped: Office) -> None:
+    """The last of 1,001 people was refused, so the second slice has nobody, while the first one is in flight."""
+    grouped.set(orbix={"membership": "additive", "concurrency": 2})
+    big(grouped, 1001)
+    grouped.fault("refuse", logon="p01000", path="/v1/users")
+    part = grouped.one(code=3)
+    assert part["people"]["refused"] == part["seats"]["refused"] == 1 and part["seats"]["created"] == 1000
+    assert part["groups"]["created"] == 1 and part["groups"]["set_aside"] == 0
+    grouped.calm()
+    grouped.forget_requests()
+    assert grouped.one(code=0)["groups"]["unchanged"] == 1 and grouped.requests() == []
+
+
 def column(office: Office, separator: str | None = None) -> None:
     rules: dict[str, Any] = {"groups": "{{ groups }}"}
     if separator:

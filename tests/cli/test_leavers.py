@@ -252,3 +252,23 @@ def test_synchronize_that_stays_in_doubt_is_not_repeated_blindly(syncing: Office
     syncing.calm()
     syncing.run(code=0)
     assert len(syncing.users()) == 9 and leavers(syncing) == []
+
+
+def test_synchronize_counts_a_seat_once_that_is_refused_with_its_grouping_and_with_its_person(
+    syncing: Office,
+) -> None:
+    """The seats are in doubt; then Orbix refuses somebody's new name, and their grouping's new description."""
+    rows = [("Floor 1", "Ground floor", f"p{n}") for n in range(6)]
+    syncing.put_groups([*rows, *(("Floor 2", "Second floor", f"p{n}") for n in range(5, 10))])
+    syncing.fault("reset", path="groups", applied=True)
+    syncing.one(code=6)
+    syncing.calm()
+    syncing.put(
+        [(row[0], row[1] + "!" * (row[0] == "p3"), row[2]) for row in people(*(f"p{n}" for n in range(9)))]
+    )
+    syncing.put_groups([*rows, *(("Floor 2", "Second floor", f"p{n}") for n in range(5, 9))])
+    syncing.fault("refuse", logon="p3", path="users-sync")
+    syncing.fault("refuse", grouping="Floor 1")
+    part = syncing.one(code=3)
+    assert part["people"]["refused"] == 1 and part["groups"]["refused"] == 1
+    assert part["seats"]["unsent"] == 0 and part["seats"]["refused"] == 6, part["seats"]

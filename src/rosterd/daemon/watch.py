@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from rosterd import assemble
 from rosterd.daemon.schedule import FOLLOW, Entry
 from rosterd.daemon.turns import Turned
 from rosterd.errors import Doubt, LedgerError, SourceError, Stopped
+from rosterd.following import cut_off
 from rosterd.fresh import MOST
 from rosterd.gather import SourcePlan
 from rosterd.ledger.sqlite import SqliteLedger
@@ -104,11 +106,11 @@ class Watch:
 
     def _known(self) -> bool:
         """Whether there is something to go on from."""
-        ledger = self._tools.reader()
-        try:
-            found = ledger.followed(ledger.binding(self._entry.client).id, self._label)
-        finally:
-            ledger.close()
+        with closing(self._tools.reader()) as ledger:
+            binding = ledger.binding(self._entry.client).id
+            found = ledger.followed(binding, self._label)
+            if found is not None and any(map(cut_off, ledger.runs(binding))):
+                raise Doubt("the last run did not come to its end")
         self._cookie = found.cookie if found is not None else ""
         return found is not None
 

@@ -1,8 +1,8 @@
 """What the ledger keeps of a directory that is followed: its cookie, and each entry as it was last read.
 
 The entries mean nothing without the cookie, so they may be written in any number of transactions while there is
-none; the cookie moves in one transaction with the last acknowledgement that it led to, or with the end of a run that
-had nothing to deliver.
+none; the cookie moves in one transaction with the last acknowledgement that it led to, or else with the end of the run
+or, where there was no reason for a run, by itself.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from rosterd.ledger.search import Search
 
 RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
 KEEP_BATCHES = 30 * 86_400.0  # seconds
-THINNED = 100  # requests a run's end looks at
+THINNED = 1_000  # requests a run's end looks at
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
@@ -251,23 +251,25 @@ class SqliteLedger(Mirror, Looking, Search):
                 self._db.execute("UPDATE binding SET delivered = 1 WHERE id = ?", (binding,))
             for change in followed:
                 self._followed(binding, change)
-            self._thin_out(run, binding, now)
+            self._thin_out(run, binding, now, well=delivered and code in (0, 3))
 
-    def _thin_out(self, run: int, binding: int, now: float) -> None:
-        """Older runs keep their counts, of those in which nothing happened only the last; requests stay a while."""
+    def _thin_out(self, run: int, binding: int, now: float, *, well: bool) -> None:
+        """Older runs keep their counts; of good ones in a row in which nothing happened only the last is kept, for a
+        bad one must not be all that is known. Requests stay a while."""
         self._db.execute(
             "UPDATE run SET document = json_remove(document, '$.problems', '$.reasons', '$.warnings')"
             " WHERE id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)",
             (binding, run),
         )
         self._db.execute(
-            "DELETE FROM run WHERE binding = ?1 AND id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)"
+            "DELETE FROM run WHERE ?3 AND binding = ?1"
+            " AND id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)"
             " AND exit_code = 0 AND json_extract(document, '$.requests') = 0"
             " AND json_extract(document, '$.people.gone') = 0 AND json_extract(document, '$.seats.gone') = 0"
             " AND json_extract(document, '$.groups.gone') = 0"
             " AND json_extract(document, '$.registrations.created') = 0"
             " AND json_extract(document, '$.registrations.updated') = 0",
-            (binding, run),
+            (binding, run, well),
         )
         self._db.execute(  # some of the oldest at a time: all of them are too many to look at in every run
             "DELETE FROM batch WHERE id IN (SELECT id FROM batch ORDER BY id LIMIT ?)"

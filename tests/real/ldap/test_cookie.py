@@ -10,8 +10,21 @@ from typing import Any
 
 import apsw
 import pytest
+from tests.cli.service_kit import service
 from tests.real.ldap.follow_kit import following, generous, proven, read_whole, telling
-from tests.real.ldap.runs_kit import GROUPS, PEOPLE, Site, added, change, joins, leaves, p, person, replaced
+from tests.real.ldap.runs_kit import (
+    GROUPS,
+    PEOPLE,
+    Site,
+    added,
+    change,
+    hq,
+    joins,
+    leaves,
+    p,
+    person,
+    replaced,
+)
 from tests.real.slapd import Slapd
 
 from rosterd.errors import Stopped
@@ -162,4 +175,35 @@ def test_where_nothing_had_to_be_sent_the_cookie_moves_with_the_end_of_the_run(
         assert cookies(site) == before
         read_whole(site, code=0)
         assert cookies(site) != before
+        proven(site)
+
+
+def test_a_pilot_does_not_hide_that_a_run_was_cut_off(
+    tmp_path: Path, directory: Slapd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with following(tmp_path, directory, guards=generous()) as site:
+        changed(directory, "pilot", 39)
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteLedger, "tell", die)
+            with pytest.raises(Died):
+                site.do("run", "--once", "--json")
+        assert site.do("run", "--once", "--only", "p12").code == 0
+        read_whole(site, code=0)
+        proven(site)
+
+
+def test_the_service_makes_up_for_a_run_that_was_cut_off(
+    tmp_path: Path, directory: Slapd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the directory has nothing more to tell, and no run is due."""
+    source = hq(directory.url, follow=True, follow_every="200ms")
+    with following(tmp_path, directory, source, guards=generous(), schedule="0 0 1 1 *") as site:
+        changed(directory, "service", 28)
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteLedger, "keep_edges", die)
+            with pytest.raises(Died):
+                site.do("run", "--once", "--json")
+        with service(site) as running:
+            assert running.wait("run_ended")["exit_code"] == 0
+            running.stop()
         proven(site)
