@@ -36,13 +36,13 @@ _first = itemgetter(0)
 
 
 def by_columns(rows: Sequence[Row]) -> Columns:
-    """Rows, one at least, by columns."""
+    """Rows by columns; none at all have no columns."""
     return packed(list(zip(*rows, strict=True)))
 
 
 def packed(columns: Sequence[Sequence[Any]]) -> Columns:
     """Most of a row's items are the same for a whole block: these are held, and written, once."""
-    return len(columns[0]), [
+    return len(columns[0]) if columns else 0, [
         (column[0], None)
         if column[0] == column[-1] and column.count(column[0]) == len(column)
         else (None, column)

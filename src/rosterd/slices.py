@@ -73,6 +73,8 @@ class Slices:
             have = delivery.ledger.seats_of(delivery.binding, group, MEMBERS if not delivery.additive else 1)
             new = {key for key, _ in rows}
             rows = sorted([*rows, *((key, None) for key in have if key not in new)], key=lambda row: row[0])
+        if not rows and delivery.approved_only:
+            return  # it waits for its people, whom a guard holds
         if not delivery.additive and len(rows) > MEMBERS:
             return  # it fits one request only without those whose loss is held: it waits for them
         for start in range(0, max(len(rows), 1), MEMBERS):

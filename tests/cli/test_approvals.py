@@ -200,3 +200,22 @@ def test_a_grouping_waits_while_a_held_loss_keeps_it_over_one_request(grouped: O
     grouped.do("approve", held_digest(grouped))
     part = grouped.one(code=0)
     assert len(grouped.requests("groups")) == 1 and part["seats"]["created"] == 400
+
+
+def test_an_approved_grouping_waits_while_all_of_its_people_are_held(grouped: Office) -> None:
+    """Others have come into it since it was approved."""
+    grouped.run(code=0)
+    grouped.set(customers={"acme": {"guards": {"creates": limit(count=0)}}})
+    ten = people(*(f"p{n}" for n in range(10)))
+    rows = [("Floor 1", "First floor", f"p{n}") for n in range(6)] + [
+        ("Floor 2", "Second floor", f"p{n}") for n in range(5, 10)
+    ]
+    for who in ("ana", "bruno"):
+        grouped.put([*ten, *people(who)])
+        grouped.put_groups([*rows, ("Room", "The new one", who)])
+        part = grouped.one(code=4)
+        assert part["groups"]["unsent"] == 1 and part["groups"]["set_aside"] == 0
+        assert "Room" not in grouped.members()
+        grouped.do("approve", str(grouped.plan(code=4)["digest"]))
+    assert grouped.one(code=0)["groups"]["created"] == 1
+    assert grouped.members()["Room"] == ["ndd//bruno"]

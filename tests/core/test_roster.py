@@ -179,3 +179,11 @@ def test_a_pile_gives_back_what_it_was_given_in_order(sizes: tuple[int, ...]) ->
         assert [row[0] for page in pile.pages() for row in page] == list(range(sum(sizes)))
     pile.close()
     assert list(pile.pages()) == []
+
+
+def test_a_block_without_rows_comes_back_without_rows() -> None:
+    spill: Spill[Row] = Spill()
+    rows = rows_of([3, 1])
+    places = [spill.write(block) for block in (rows, [], rows)]
+    assert [spill.read(place) for place in places] == [rows, [], rows]
+    spill.close()

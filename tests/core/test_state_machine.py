@@ -11,12 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.core.company import CLIENT, TENANT, Crash, Directory, Entry, Office, Orbix, Result, Unit
 from tests.core.oracle import Wish, wish
 
+from rosterd import delivery, plan_seats, push, push_groups, slices
+from rosterd import synchronize as synchronizing
 from rosterd.core.guard import Guards, Limit
 from rosterd.core.people import fold
 from rosterd.core.plan import GROUP, KINDS, PERSON, SEAT
@@ -49,38 +52,11 @@ class Days(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
         self.office: Office
+        self.precedence: tuple[str, ...] = ()
         self.serial = 0
         self.approved: set[tuple[str, str]] = (
             set()
         )  # kind and key of approved changes: what may go while held
-
-    @initialize(
-        additive=st.booleans(),
-        replacing=st.booleans(),
-        second=st.booleans(),
-        precedence=st.sampled_from([(), ("hq", "hr"), ("hr", "hq"), ("hr",)]),
-        guards=st.sampled_from([TIGHT, WIDE]),
-        synchronize=st.booleans(),
-        start=st.integers(0, 8),
-    )
-    def open(
-        self, additive: bool, replacing: bool, second: bool, precedence: tuple[str, ...], guards: Guards,
-        synchronize: bool, start: int,
-    ) -> None:  # fmt: skip
-        directories = [Directory("hq"), *([Directory("hr", dns=False)] if second else [])]
-        self.precedence = precedence if second else ()
-        orbix = Orbix("replacing" if replacing and not additive else "additive")
-        self.office = Office(
-            self.folder / "ledger.db", *directories, orbix=orbix, additive=additive, guards=guards,
-            precedence=self.precedence, synchronize=synchronize,
-        )  # fmt: skip
-        self.synchronize = synchronize
-        for number in range(start):
-            self.join(number, number, number, number)
-        for number in range(start // 2):
-            self.found(number, number, 1)
-            self.enrol(number, number)
-            self.enrol(number, number + 1)
 
     def teardown(self) -> None:
         if hasattr(self, "office"):
@@ -386,10 +362,88 @@ class Days(RuleBasedStateMachine):
         assert {key: users[key][:4] for key in wanted.people} == wanted.people
 
 
+class UsualRequests(Days):
+    """Limits as they are; Orbix adds members or replaces them."""
+
+    @initialize(
+        additive=st.booleans(),
+        replacing=st.booleans(),
+        second=st.booleans(),
+        precedence=st.sampled_from([(), ("hq", "hr"), ("hr", "hq"), ("hr",)]),
+        guards=st.sampled_from([TIGHT, WIDE]),
+        synchronize=st.booleans(),
+        start=st.integers(0, 8),
+    )
+    def open(
+        self, additive: bool, replacing: bool, second: bool, precedence: tuple[str, ...], guards: Guards,
+        synchronize: bool, start: int,
+    ) -> None:  # fmt: skip
+        directories = [Directory("hq"), *([Directory("hr", dns=False)] if second else [])]
+        self.precedence = precedence if second else ()
+        orbix = Orbix("replacing" if replacing and not additive else "additive")
+        self.office = Office(
+            self.folder / "ledger.db", *directories, orbix=orbix, additive=additive, guards=guards,
+            precedence=self.precedence, synchronize=synchronize,
+        )  # fmt: skip
+        self.synchronize = synchronize
+        for number in range(start):
+            self.join(number, number, number, number)
+        for number in range(start // 2):
+            self.found(number, number, 1)
+            self.enrol(number, number)
+            self.enrol(number, number + 1)
+
+
+class SmallRequests(Days):
+    """The same days where a request holds next to nobody, and several are under way at a time."""
+
+    @initialize(
+        second=st.booleans(),
+        guards=st.sampled_from([TIGHT, WIDE]),
+        synchronize=st.booleans(),
+        start=st.integers(0, 8),
+        everybody=st.booleans(),
+        refused=st.lists(st.sampled_from(("bob", "carl", "dora", "eve", "fred", "gus")), max_size=2),
+        lanes=st.integers(1, 3),
+        members=st.integers(1, 2),
+    )
+    def open(
+        self, second: bool, guards: Guards, synchronize: bool, start: int, everybody: bool, refused: list[str],
+        lanes: int, members: int,
+    ) -> None:  # fmt: skip
+        directories = [Directory("hq"), *([Directory("hr", dns=False)] if second else [])]
+        self.precedence, self.synchronize = (("hq", "hr") if second else ()), synchronize
+        self.office = Office(
+            self.folder / "ledger.db", *directories, orbix=Orbix("additive"), additive=True, guards=guards,
+            precedence=self.precedence, synchronize=synchronize, lanes=lanes,
+        )  # fmt: skip
+        self.limits = pytest.MonkeyPatch()
+        for module in (slices, plan_seats, synchronizing):
+            self.limits.setattr(module, "MEMBERS", members)
+        for module in (push, delivery, synchronizing):
+            self.limits.setattr(module, "PEOPLE", 3)
+        for module in (delivery, push_groups, synchronizing):
+            self.limits.setattr(module, "GROUPINGS", 2)
+        for number in range(start):
+            self.join(number, number, number, number)
+        for number in range(start // 2):
+            self.found(number, number, 1)
+            for who in range(start if everybody else 4):
+                self.enrol(number, who)
+        for logon in refused:
+            self.refuse_people(logon, poison=False)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            if hasattr(self, "limits"):
+                self.limits.undo()
+
+
 EXAMPLES = int(os.environ.get("ROSTERD_EXAMPLES", "0"))
 
-TestDays = Days.TestCase
-TestDays.settings = settings(
+STORIES = settings(
     max_examples=EXAMPLES or 120,
     stateful_step_count=30,
     derandomize=not EXAMPLES,
@@ -397,3 +451,5 @@ TestDays.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+TestUsualRequests, TestSmallRequests = UsualRequests.TestCase, SmallRequests.TestCase
+TestUsualRequests.settings = TestSmallRequests.settings = STORIES
