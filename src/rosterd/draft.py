@@ -189,6 +189,8 @@ class Plan:
     unsure: set[bytes] = field(
         default_factory=set
     )  # groupings some of whose members only an unread source can name
+    beside: Sorter[tuple[bytes]] = field(default_factory=Sorter)  # seats that are there, and not as unchanged
+    partial: bool = False  # only some of the seats that are there are counted
     whole: bool = True  # every source was read completely
     found: set[str] = field(default_factory=set)  # names of `--only` that somebody has
 
@@ -207,6 +209,7 @@ class Plan:
         self.touches.close()
         self.problems.close()
         self.dropped.close()
+        self.beside.close()
         self.edges_added.close()
         self.edges_removed.close()
         self.accounts.close()
@@ -235,6 +238,10 @@ class Plan:
     def standing(self, kind: str) -> set[bytes]:
         """Keys of records that are set aside or stand refused."""
         return {row[2] for chunk in merged([self.problems]) for row in chunk if row[1] == kind}
+
+    def as_unchanged(self, seat: bytes) -> bool:
+        """Whether a seat that is there, and of which nothing is to change, counts as unchanged. Rarely asked."""
+        return not self.partial and all((seat,) not in chunk for chunk in merged([self.beside]))
 
     def set_aside_rows(self) -> Iterator[tuple[str, bytes, str, str]]:
         """kind, key, as shown, reason."""

@@ -35,6 +35,7 @@ def plan_groups_and_seats(terms: Terms, ledger: PlanningLedger, plan: Plan, grou
     names = {key: row[1] for key, row in known.items()} | {
         key: group.name for key, group in groups.by_key.items()
     }
+    plan.partial = bool(terms.beside)
     count, draft = _Count(wanted=Counter(terms.beside)), ChangeLog(digested=False)
     judge = Judge(terms, ledger, SEAT)
     for ours, old in align(unique_seats(merged([plan.seats_wanted])), ledger.seats(terms.binding)):
@@ -77,10 +78,14 @@ def _slice(
     standing = judge.refused([seat[0] for seat in ours])
     changes: list[Change] = []
     refused: set[bytes] = set()
+    beside = [row for row in left if is_active(row[2])]
     for seat, row in pairs:
+        before = tally.unchanged
         if seat[2] == ASIDE and row is not None and is_active(row[2]):
             count.wanted[seat[0].partition(NUL)[0]] += 1  # kept: it stays where it is
         change = _decide(terms, plan, seat, row, names)
+        if row is not None and is_active(row[2]) and tally.unchanged == before:
+            beside.append(row)
         if change is None:
             continue
         refusal = standing.get(seat[0])
@@ -90,6 +95,7 @@ def _slice(
             plan.problem("refused", SEAT, seat[0], change.shown, refusal[1], "")
         else:
             changes.append(change)
+    plan.beside.add([(row[0],) for row in beside])
     lost = _lost(terms, plan, left)
     lost_keys = {row[0] for row in lost}
     kept = [row[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]

@@ -86,7 +86,7 @@ class GroupRequest:
                 reason = seats.get((part.group, person))
                 if reason is None:
                     accepted += [change] if change else []
-                else:
+                elif change or self.delivery.plan.as_unchanged(key):
                     told.append((change or self._again(key, part), reason))
         self._record(accepted, told)
 

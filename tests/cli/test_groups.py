@@ -114,6 +114,19 @@ def test_a_slice_with_nobody_left_sets_no_grouping_aside_that_is_on_its_way(grou
     assert grouped.one(code=0)["groups"]["unchanged"] == 1 and grouped.requests() == []
 
 
+def test_a_seat_that_travels_along_keeps_its_place_in_the_account(grouped: Office) -> None:
+    """Its person is set aside now; Orbix, which gets the grouping whole, refuses it there."""
+    grouped.run(code=0)
+    grouped.put([*people(*(f"p{n}" for n in range(10))), ("P5", "Somebody else", "")])
+    rows = [("Floor 1", "Ground floor", f"p{n}") for n in range(6)]
+    grouped.put_groups([*rows, *(("Floor 2", "Second floor", f"p{n}") for n in range(5, 10))])
+    grouped.fault("refuse", logon="p5", path="groups")
+    part = grouped.one(code=3)
+    assert part["groups"]["updated"] == 1
+    seats = {bucket: count for bucket, count in part["seats"].items() if count}
+    assert seats == {"read": 11, "unchanged": 9, "set_aside": 2}
+
+
 def column(office: Office, separator: str | None = None) -> None:
     rules: dict[str, Any] = {"groups": "{{ groups }}"}
     if separator:

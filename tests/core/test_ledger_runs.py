@@ -94,7 +94,7 @@ def test_the_end_of_a_run_looks_at_few_of_many_runs_and_requests(ledger: SqliteL
     ledger._db.set_progress_handler(count, 100)
     ended(ledger, acme)
     ledger._db.set_progress_handler(None)
-    assert steps[0] < 20_000, "of the virtual machine; to look at all takes more than 100,000"
+    assert steps[0] < 40_000, "of the virtual machine; to look at all takes more than 100,000"
     assert ledger._rows("SELECT count(*) FROM batch") == [(30_000 - 2 * THINNED,)]
 
 
