@@ -22,6 +22,8 @@ def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing
     """
     plan, ledger = delivery.plan, delivery.ledger
     delivery.people_size = min(binding.people_size or PEOPLE, PEOPLE)
+    # First of all: whoever is wanted again as they were delivered may take new seats.
+    ledger.drop_refusals(delivery.binding, ((kind, key) for _, kind, key in plan.dropped_rows()))
     sync_people = synchronizing and not delivery.approved_only and synchronize_people(delivery, notes)
     gone = (one for one in delivery.chosen(plan.gone) if not (sync_people and one.kind == PERSON))
     somebody = sync_people

@@ -78,6 +78,11 @@ class Terms:
         """Whether a known record belongs to a source that could not be read; one of nobody's may do so, too."""
         return bool(self.frozen) and (not sources or not self.frozen.isdisjoint(sources.split(",")))
 
+    def told_by(self, sources: str, known: str) -> str:
+        """Who tells of a record now: with those of the known sources that could not be read, and may do so still."""
+        unread = self.frozen.intersection(known.split(","))
+        return ",".join(sorted(unread.union(sources.split(",")))) if unread else sources
+
 
 # sort key, kind, key, bucket, as shown, reason, place
 Problem: TypeAlias = tuple[bytes, str, bytes, str, str, str, str]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rosterd.core.batches import MEMBERS
 from rosterd.core.merge import align, unequal
-from rosterd.core.people import ACTIVE, ASIDE, NUL, OUT, located
+from rosterd.core.people import ACTIVE, ASIDE, DOUBT, NUL, OUT, located
 from rosterd.core.plan import CREATE, GONE, GROUP, SEAT, TOUCH, UPDATE, Change, decide, is_active
 from rosterd.draft import ChangeLog, Judge, KnownGroup, KnownSeat, Plan, PlanningLedger, Terms
 from rosterd.grouping import Groups, WantedGroup
@@ -81,7 +81,7 @@ def _slice(
     beside = [row for row in left if is_active(row[2])]
     for seat, row in pairs:
         before = tally.unchanged
-        if seat[2] == ASIDE and row is not None and is_active(row[2]):
+        if seat[2] in (ASIDE, REFUSED) and _there(row):
             count.wanted[seat[0].partition(NUL)[0]] += 1  # kept: it stays where it is
         change = _decide(terms, plan, seat, row, names)
         if row is not None and is_active(row[2]) and tally.unchanged == before:
@@ -92,14 +92,14 @@ def _slice(
         if change.op != GONE and refusal and terms.stands(refusal[2]):
             tally.refused += 1
             refused.add(seat[0])
+            count.wanted[seat[0].partition(NUL)[0]] -= seat[2] == ACTIVE and not _there(row)
             plan.problem("refused", SEAT, seat[0], change.shown, refusal[1], "")
         else:
             changes.append(change)
     plan.beside.add([(row[0],) for row in beside])
     lost = _lost(terms, plan, left)
     lost_keys = {row[0] for row in lost}
-    kept = [row[0] for row in left if is_active(row[2]) and row[0] not in lost_keys]
-    kept += [seat[0] for seat, row in pairs if seat[2] == REFUSED and row and is_active(row[2])]
+    kept = [row[0] for row in left if _there(row) and row[0] not in lost_keys]
     count.wanted.update([key.partition(NUL)[0] for key in kept])
     people = ledger.shown(terms.binding, [row[0].partition(NUL)[2] for row in lost]) if lost else {}
     changes += [_gone(row[0], row[1], names, people.get(row[0].partition(NUL)[2], "")) for row in lost]
@@ -115,6 +115,11 @@ def _slice(
     count.loose.update([change.key.partition(NUL)[0] for change, approved in departing if not approved])
     draft.add(judge.marked(sending))
     plan.gone.add(departing)
+
+
+def _there(row: KnownSeat | None) -> bool:
+    """Whether the target has acknowledged a seat, and nobody has concluded since that it is gone."""
+    return row is not None and row[2] in (ACTIVE, DOUBT)
 
 
 def _lost(terms: Terms, plan: Plan, left: list[KnownSeat]) -> list[KnownSeat]:
@@ -135,7 +140,7 @@ def _decide(
     tally = plan.tallies[SEAT]
     known = row[2] if row else None
     shown = f"{names.get(key.partition(NUL)[0], '?')} / {who}"
-    if state == REFUSED and not (known and is_active(known)):
+    if state == REFUSED and not _there(row):
         tally.refused += 1
         return None
     fate = decide(ACTIVE if state == REFUSED else state, known)
@@ -146,7 +151,8 @@ def _decide(
         return None
     if fate in (CREATE, UPDATE):
         before = None if fate == CREATE else ()
-        return Change(fate, SEAT, key, shown, before, (), (sources, "", ""))
+        told_by = terms.told_by(sources, row[1]) if row and is_active(row[2]) else sources
+        return Change(fate, SEAT, key, shown, before, (), (told_by, "", ""))
     if state == OUT:
         tally.excluded += 1
         plan.reasons["excluded"]["the seat of somebody who is excluded"] += 1
@@ -240,6 +246,8 @@ def _group(plan: Plan, group: WantedGroup, row: KnownGroup | None, terms: Terms)
             plan.touches.add([(group.key, GROUP, group.key, *provenance)])
         return None
     before = row[1:3] if row is not None and fate == UPDATE else None
+    if row is not None and is_active(row[5]):
+        provenance = (terms.told_by(provenance[0], row[3]), *provenance[1:])
     return Change(fate, GROUP, group.key, group.name, before, after, provenance)
 
 

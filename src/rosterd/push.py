@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from rosterd.core.batches import PEOPLE
 from rosterd.core.doors import Target
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
-from rosterd.core.people import Known, Person
+from rosterd.core.people import Person
 from rosterd.core.plan import PERSON, SEAT, Change, Tally
 from rosterd.draft import ChangeLog, Plan
 from rosterd.errors import RosterdError, Stopped, TargetError
 from rosterd.lanes import Sendable, drive
+from rosterd.push_ledger import PushLedger
 
 BISECTIONS = 1_024  # requests a run may spend on finding the records at fault
 
@@ -27,44 +28,6 @@ TOO_LARGE = "too large for a request (413)"
 ALL_TOO_LARGE = "every single record of a request was refused as too large (413)"
 TOO_LARGE_HINT = "does a proxy in between limit the size of requests? Nothing of that request was recorded"
 BROKEN_HINT = "check client and tenant, and what `rosterd plan` shows; nothing of that request was recorded"
-
-
-class PushLedger(Protocol):
-    """What the push writes; see ledger.sqlite."""
-
-    def room(self) -> None: ...
-    def sending(
-        self, run: int, binding: int, kind: str, records: Sequence[Any], count: int, now: float
-    ) -> int: ...
-    def acknowledge(
-        self, run: int, binding: int, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]],
-        now: float, followed: Sequence[Any],
-    ) -> None: ...  # fmt: skip
-    def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None: ...
-    def learn_size(self, binding: int, kind: str, size: int) -> None: ...
-    def acknowledged(
-        self, binding: int, keys: Sequence[bytes], *, seated: bool = False
-    ) -> dict[bytes, Person]: ...
-    def refusals(
-        self, binding: int, kind: str, low: bytes, high: bytes
-    ) -> dict[bytes, tuple[str, str, float]]: ...
-    def seats_of(self, binding: int, group: bytes, most: int) -> list[bytes]: ...
-    def people(self, binding: int) -> Iterator[list[Known]]: ...
-    def groups(self, binding: int) -> list[tuple[bytes, str, str, str, str, str]]: ...
-    def depart(self, run: int, binding: int, changes: Iterable[Change]) -> None: ...
-    def remove(self, binding: int, changes: Iterable[Change]) -> None: ...
-    def unseat(self, binding: int) -> None: ...
-    def registering(self, run: int, binding: int, change: Change, now: float) -> int: ...
-    def registered(self, binding: int, batch: int, change: Change, code: str, issued: str) -> None: ...
-    def not_registered(
-        self, run: int, binding: int, batch: int, change: Change, reason: str, now: float, *, refused: bool
-    ) -> None: ...
-    def registration_lost(self, batch: int, reason: str, now: float) -> None: ...
-    def forget_holds(self, binding: int) -> None: ...
-    def touch(self, binding: int, rows: Iterable[tuple[str, bytes, str, str, str]]) -> None: ...
-    def keep_edges(
-        self, binding: int, added: Iterable[tuple[str, bytes, str]], removed: Iterable[tuple[str, bytes, str]]
-    ) -> None: ...  # fmt: skip
 
 
 @dataclass
@@ -109,11 +72,18 @@ class Delivery:
         self.ledger.room()
         return self.ledger.sending(self.run, self.binding, kind, records, count, self.clock())
 
-    def record(self, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]]) -> None:
-        """Acknowledges in the ledger, then counts. The last of all takes along how far the directories are followed."""
+    def record(
+        self, batch: int, accepted: Sequence[Change], refused: Sequence[tuple[Change, str]],
+        along: Sequence[tuple[Change, str]] = (),
+    ) -> None:  # fmt: skip
+        """Acknowledges in the ledger, then counts. The last of all takes along how far the directories are followed.
+
+        `along`: what travelled along and was refused, though it has its place in the sums already, or none.
+        """
         left = sum(tally.unsent for tally in self.plan.tallies.values()) - len(accepted) - len(refused)
         followed = self.followed if left == 0 else []
-        self.ledger.acknowledge(self.run, self.binding, batch, accepted, refused, self.clock(), followed)
+        told = [*refused, *along]
+        self.ledger.acknowledge(self.run, self.binding, batch, accepted, told, self.clock(), followed)
         followed.clear()
         for (kind, op), count in Counter((change.kind, change.op) for change in accepted).items():
             self.tally(kind).acknowledged(op, count)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rosterd.core.batches import GROUPINGS
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
-from rosterd.core.people import Grouping, Person
+from rosterd.core.people import DOUBT, Grouping, Person
 from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change
 from rosterd.errors import RosterdError
 from rosterd.lanes import Sendable, drive
@@ -71,11 +71,12 @@ class GroupRequest:
     def _accepted(self, refused: Mapping[bytes, str], seats: Mapping[tuple[bytes, bytes], str]) -> None:
         accepted: list[Change] = []
         told: list[tuple[Change, str]] = []
+        along: list[tuple[Change, str]] = []
         for part in self.parts:
             if part.group in refused:
-                some, along = self._refusal(part, refused[part.group])
+                some, number = self._refusal(part, refused[part.group])
                 told += some
-                self.delivery.tally(SEAT).refuse(along)
+                self.delivery.tally(SEAT).refuse(number)
                 continue
             own = self.slices.changes.pop(part.group, None)
             accepted += [own] if own else []
@@ -88,7 +89,9 @@ class GroupRequest:
                     accepted += [change] if change else []
                 elif change or self.delivery.plan.as_unchanged(key):
                     told.append((change or self._again(key, part), reason))
-        self._record(accepted, told)
+                else:
+                    along.append((self._seat(key, part), reason))
+        self._record(accepted, told, along)
 
     def _refusal(self, part: Part, reason: str) -> tuple[list[tuple[Change, str]], int]:
         """The grouping itself was refused: its members' fate is unknown, so none of them counts as accepted.
@@ -110,11 +113,16 @@ class GroupRequest:
         tally = self.delivery.tally(SEAT)
         tally.unchanged -= 1
         tally.unsent += 1
+        return self._seat(key, part)
+
+    def _seat(self, key: bytes, part: Part) -> Change:
         person = part.people[key[len(part.group) + 1 :]]
         return Change(UPDATE, SEAT, key, f"{self._grouping(part)[0]} / {person.shown}", (), (), ("", "", ""))
 
-    def _record(self, accepted: list[Change], told: list[tuple[Change, str]]) -> None:
-        self.delivery.record(self.batch, accepted, told)
+    def _record(
+        self, accepted: list[Change], told: list[tuple[Change, str]], along: list[tuple[Change, str]]
+    ) -> None:
+        self.delivery.record(self.batch, accepted, told, along)
         self.delivery.progress("groupings sent", len(self.parts))
         if self.tree is not None:
             self.tree.open -= 1
@@ -137,7 +145,8 @@ class GroupRequest:
     def _too_large(self) -> list[Sendable]:
         delivery = self.delivery
         part = self.parts[0]
-        if len(self.parts) == 1 and not (delivery.additive and len(part.rows) > 1):
+        carried = [row for row in part.rows if row[0][len(part.group) + 1 :] in part.people]
+        if len(self.parts) == 1 and not (delivery.additive and len(carried) > 1):
             delivery.ledger.learn_size(
                 delivery.binding, GROUP, GROUPINGS
             )  # it is the grouping, not their number
@@ -149,10 +158,10 @@ class GroupRequest:
         if len(self.parts) > 1:
             delivery.ledger.learn_size(delivery.binding, GROUP, (len(self.parts) + 1) // 2)
             return self._halves(tree, isolated=self.isolated)
-        middle = (len(part.rows) + 1) // 2
+        middle = (len(carried) + 1) // 2
         return [
             GroupRequest(delivery, self.slices, [Part(part.group, rows, _those(part, rows))], tree)
-            for rows in (part.rows[:middle], part.rows[middle:])
+            for rows in (carried[:middle], carried[middle:])
         ]
 
     def _mismatch(self, message: str, partly: bool) -> list[Sendable]:
@@ -200,8 +209,10 @@ def _people(delivery: Delivery, part: Part) -> dict[bytes, Person]:
     """Who travels: new ones as acknowledged, those who are there already in any case, lest they lose their seat."""
     at = len(part.group) + 1
     have: dict[bytes, Person] = {}
+    updates = [key for key, change in part.rows if change is not None and change.op == UPDATE]
+    there = {row[0] for row in delivery.ledger.seats_at(delivery.binding, updates) if row[2] == DOUBT}
     for new in (True, False):
-        keys = [key[at:] for key, change in part.rows if (change is not None) == new]
+        keys = [key[at:] for key, change in part.rows if (change is not None and key not in there) == new]
         if keys:
             have |= delivery.ledger.acknowledged(delivery.binding, keys, seated=not new)
     return have
@@ -216,7 +227,7 @@ def _part(delivery: Delivery, slices: Slices, number: int) -> Part | None:
     have = _people(delivery, part)
     alone = own is not None and slices.left[part.group] == 0 and part.group not in slices.sent
     if alone and not have:  # nobody new can go: somebody who is there
-        part.rows += [(key, None) for key in delivery.ledger.seats_of(delivery.binding, part.group, 1)]
+        part.rows += [(key, None) for key in delivery.ledger.somebody_in(delivery.binding, part.group)]
         have = _people(delivery, part)
     part.people = {key: have[key] for key in sorted(have)}
     missing = [change for key, change in part.rows if change and key[len(part.group) + 1 :] not in have]

@@ -219,8 +219,6 @@ def _whole(source: SourcePlan, emails: SharedEmails, tools: Tools, following: Fo
 def _account(tools: Tools, outcome: Outcome, binding: int, following: Following) -> list[dict[str, Any]]:
     """What is set aside or refused, and what of it is news; told for good when the run ends 0 or 3."""
     plan, ledger = outcome.plan, tools.ledger
-    if not tools.dry and plan.digest:
-        ledger.drop_refusals(binding, ((kind, key) for _, kind, key in plan.dropped_rows()))
     listed, news = told_or_new(plan, ledger, binding)
     outcome.news = news
     if (

@@ -70,7 +70,13 @@ class Slices:
             return  # the grouping itself may not go yet: a guard holds it
         rows: list[Row] = [(change.key, change) for change in changes]
         if not delivery.additive or not rows:  # whole, or at least one member that is there already
-            have = delivery.ledger.seats_of(delivery.binding, group, MEMBERS if not delivery.additive else 1)
+            have = (
+                delivery.ledger.somebody_in(delivery.binding, group)
+                if delivery.additive
+                else delivery.ledger.seats_of(
+                    delivery.binding, group, MEMBERS + 1
+                )  # one too many is seen below
+            )
             new = {key for key, _ in rows}
             rows = sorted([*rows, *((key, None) for key in have if key not in new)], key=lambda row: row[0])
         if not rows and delivery.approved_only:

@@ -97,7 +97,7 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
     answer = _asked(delivery, batch, GROUP, count, lambda: delivery.target.synchronize_groups(groupings))
     if isinstance(answer, str):
         return _not(notes, gone, answer)
-    accepted, refused, along = _heard(delivery, groupings, changes, answer)
+    accepted, refused, others, along = _heard(delivery, groupings, changes, answer)
     delivery.tally(SEAT).refuse(len(along))
     heard = {change.key for change in accepted} | {change.key for change, _ in refused} | along
     left_out = [change for change in changes if change.kind == SEAT and change.key not in heard]
@@ -105,20 +105,22 @@ def synchronize_groups(delivery: Delivery, notes: list[str]) -> bool:
         person = change.key.partition(NUL)[2]
         if person in delivery.ledger.refusals(delivery.binding, PERSON, person, person):
             delivery.tally(SEAT).refuse()
-    delivery.record(batch, accepted, refused)
+    delivery.record(batch, accepted, refused, others)
     delivery.ledger.remove(delivery.binding, gone)
     return True
 
 
 def _heard(
     delivery: Delivery, groupings: Sequence[Grouping], changes: Sequence[Change], answer: Accepted
-) -> tuple[list[Change], list[tuple[Change, str]], set[bytes]]:
-    """What an answer accepted and refused, unchanged seats and groupings included, and new seats that go again with
-    their refused grouping."""
+) -> tuple[list[Change], list[tuple[Change, str]], list[tuple[Change, str]], set[bytes]]:
+    """What an answer accepted and refused, unchanged seats and groupings included; what it refused that counts as
+    something else already; and new seats that go again with their refused grouping."""
     waiting = {change.key: change for change in changes}
-    aside = delivery.plan.standing(GROUP) | delivery.plan.standing(SEAT)
+    plan = delivery.plan
+    aside = plan.standing(GROUP)
     accepted: list[Change] = []
     refused: list[tuple[Change, str]] = []
+    others: list[tuple[Change, str]] = []
     along: set[bytes] = set()
     for group in groupings:
         row = (group.name, group.description)
@@ -133,9 +135,11 @@ def _heard(
                 accepted += [change] if change else []
             elif kind == SEAT and group.key in waiting and group.key in answer.refused:
                 along |= {key} if change else set()
-            elif change is not None or key not in aside:
+            elif change is None and (key in aside if kind == GROUP else not plan.as_unchanged(key)):
+                others.append((Change(UPDATE, kind, key, shown, content, content, ("", "", "")), reason))
+            else:
                 refused.append((change or _again(delivery, kind, key, shown, content), reason))
-    return accepted, refused, along
+    return accepted, refused, others, along
 
 
 def _again(delivery: Delivery, kind: str, key: bytes, shown: str, content: tuple[str, ...]) -> Change:

@@ -326,6 +326,7 @@ def test_a_child_domain_of_active_directory_is_left_out_and_told() -> None:
 
 def test_a_dripping_server_meets_the_deadline() -> None:
     """L9."""
+
     def search(peer: Peer, request: Request) -> None:
         for byte in page(request, 0, b""):
             if peer.fake.over.wait(0.05):

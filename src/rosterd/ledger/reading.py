@@ -118,6 +118,16 @@ class Reader:
         )
         return [row[0] for row in self._rows(sql, (binding, group + b"\0", group + b"\1", most))]
 
+    def somebody_in(self, binding: int, group: bytes) -> list[bytes]:
+        """The first seat of one grouping whose person the target has, too; none when there is no such seat."""
+        sql = (
+            "SELECT s.key FROM seat s WHERE s.binding = ? AND s.key > ? AND s.key < ?"
+            " AND s.state IN ('active', 'doubt') AND EXISTS (SELECT 1 FROM person p"
+            " WHERE p.binding = s.binding AND p.source <> '' AND p.key = substr(s.key, instr(s.key, x'00') + 1)"
+            " AND p.state IN ('active', 'doubt')) ORDER BY s.key LIMIT 1"
+        )
+        return [row[0] for row in self._rows(sql, (binding, group + b"\0", group + b"\1"))]
+
     def edges(self, binding: int) -> Iterator[list[tuple[str, bytes, str]]]:
         """Raw membership in order, in pages that never end amid one ref (core.merge.align asks for that)."""
         sql = "SELECT ref, handle, source FROM edge WHERE binding = ? AND "
