@@ -92,6 +92,19 @@ class GroupRequest:
                 else:
                     along.append((self._seat(key, part), reason))
         self._record(accepted, told, along)
+        if self.isolated:
+            self._arrived(refused, seats)
+
+    def _arrived(self, refused: Mapping[bytes, str], seats: Mapping[tuple[bytes, bytes], str]) -> None:
+        """What travelled along is certain again: the answer before, which named other records, had left it in doubt."""
+        parts = [part for part in self.parts if part.group not in refused]
+        there = [
+            key
+            for part in parts
+            for key, _ in part.rows
+            if (person := key[len(part.group) + 1 :]) in part.people and (part.group, person) not in seats
+        ]
+        self.delivery.ledger.arrived(self.delivery.binding, [part.group for part in parts], there)
 
     def _refusal(self, part: Part, reason: str) -> tuple[list[tuple[Change, str]], int]:
         """The grouping itself was refused: its members' fate is unknown, so none of them counts as accepted.

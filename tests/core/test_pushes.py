@@ -217,3 +217,17 @@ def test_a_refusal_of_this_run_outlives_the_one_that_it_follows(tmp_path: Path) 
     assert site.run().counts()["refused"] == 1
     again = site.run()
     assert (again.code, again.outcome.requests, again.counts()["refused"]) == (0, 0, 1)
+
+
+def test_what_travels_along_is_certain_again_after_an_answer_that_named_others(tmp_path: Path) -> None:
+    hq = directory("hq", "Hall", "ana")
+    hq.groups["h"] = Unit("Room", "There", ["ana"])
+    site = office(tmp_path, hq)
+    assert site.run().code == 0
+    join(hq, "bob")
+    hq.groups["h"].members.append("bob")
+    site.orbix.troubles = ["", "partly"]
+    assert site.run().code == 0
+    assert set(site.seats().values()) == {"active"}
+    again = site.run()
+    assert (again.code, again.outcome.requests) == (0, 0)

@@ -42,6 +42,13 @@ class Notes(Waits):
                 "INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?)", ((binding, *edge) for edge in added)
             )
 
+    def arrived(self, binding: int, groups: Iterable[bytes], seats: Iterable[bytes]) -> None:
+        """Groupings and seats that were in doubt travelled along as the ledger has them, and were accepted."""
+        with self._writing():
+            for table, keys in (("grouping", groups), ("seat", seats)):
+                sql = f"UPDATE {table} SET state = 'active' WHERE binding = ? AND key = ? AND state = 'doubt'"
+                self._db.executemany(sql, ((binding, key) for key in keys))
+
     def learn_size(self, binding: int, kind: str, size: int) -> None:
         column = "people_size" if kind == PERSON else "groups_size"
         with self._writing():
