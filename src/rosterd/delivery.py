@@ -24,17 +24,23 @@ def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing
     delivery.people_size = min(binding.people_size or PEOPLE, PEOPLE)
     # First of all: whoever is wanted again as they were delivered may take new seats.
     ledger.drop_refusals(delivery.binding, ((kind, key) for _, kind, key in plan.dropped_rows()))
-    sync_people = synchronizing and not delivery.approved_only and synchronize_people(delivery, notes)
+    carried = synchronizing and not delivery.approved_only
+    if synchronizing:
+        ledger.spend_departed(delivery.binding)  # what a run left that was cut off before an answer
+    sync_people = carried and synchronize_people(delivery, notes)
     gone = (one for one in delivery.chosen(plan.gone) if not (sync_people and one.kind == PERSON))
     somebody = sync_people
     for chunk in chunked(gone, _MANY):
-        ledger.depart(delivery.run, delivery.binding, chunk)
+        ledger.depart(delivery.run, delivery.binding, chunk, carried=carried)
         somebody = somebody or any(change.kind == PERSON for change in chunk)
     if somebody:
         ledger.unseat(delivery.binding)
     if not sync_people:
         push_people(delivery)
-    if not (synchronizing and not delivery.approved_only and synchronize_groups(delivery, notes)):
+    sync_groups = carried and synchronize_groups(delivery, notes)
+    if carried:
+        ledger.spend_departed(delivery.binding)
+    if not sync_groups:
         push_groups(delivery, binding.groups_size or GROUPINGS)
     if not delivery.approved_only:
         _notes(delivery, plan)

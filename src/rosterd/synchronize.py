@@ -36,9 +36,8 @@ def synchronize_people(delivery: Delivery, notes: list[str]) -> bool:
     # A deleted person's seats go too. Noted first: a returner's seats must be sent again, whatever ends this run.
     leaving = {change.key for change in gone}
     lost = [change for change in delivery.chosen(plan.gone) if change.kind == SEAT]
-    delivery.ledger.depart(
-        delivery.run, delivery.binding, [c for c in lost if c.key.partition(NUL)[2] in leaving]
-    )
+    lost = [change for change in lost if change.key.partition(NUL)[2] in leaving]
+    delivery.ledger.depart(delivery.run, delivery.binding, lost, carried=True)
     # Who leaves is carried too: without an answer they may be gone or not, and a returner must be sent again.
     carried = [(person.domain, person.logon) for person in people]
     carried += [(change.before[0], change.before[1]) for change in gone if change.before]

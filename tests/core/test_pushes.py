@@ -231,3 +231,32 @@ def test_what_travels_along_is_certain_again_after_an_answer_that_named_others(t
     assert set(site.seats().values()) == {"active"}
     again = site.run()
     assert (again.code, again.outcome.requests) == (0, 0)
+
+
+def test_an_approved_loss_stays_approved_while_no_answer_says_that_it_is_done(tmp_path: Path) -> None:
+    hq = directory("hq", "Hall", "ana", "bob")
+    site = office(tmp_path, hq)
+    site.job |= {"synchronize": True, "guards": LOSS_HELD}
+    assert site.run().code == 0
+    hq.groups["g"].members.remove("ana")
+    assert site.run().code == 4
+    site.approve()
+    site.orbix.troubles = ["silent"]
+    assert site.run().code == 6 and site.seats()["hall", "ndd//ana"] == "doubt"
+    assert site.run().code == 0
+    assert site.seats()["hall", "ndd//ana"] == "removed" and members(site) == {"ndd//bob"}
+    assert site.ledger._rows("SELECT * FROM plan_change") == [], "the approval is used up"
+
+
+def test_an_approved_loss_is_used_up_when_no_request_left(tmp_path: Path) -> None:
+    hq = directory("hq", "Hall", "ana", "bob")
+    site = office(tmp_path, hq)
+    site.job |= {"synchronize": True, "guards": LOSS_HELD}
+    assert site.run().code == 0
+    hq.groups["g"].members.remove("ana")
+    assert site.run().code == 4
+    site.approve()
+    site.orbix.troubles = ["down"]
+    assert site.run().code == 6 and site.seats()["hall", "ndd//ana"] == "left"
+    assert site.run().code == 0
+    assert site.ledger._rows("SELECT * FROM plan_change") == []

@@ -200,8 +200,11 @@ class SqliteLedger(Mirror, Looking, Search):
             self._db.execute(f"UPDATE {table} SET state = 'doubt' WHERE state = 'active'")
         self._db.execute("DELETE FROM meta WHERE name = 'copy'")
 
-    def depart(self, run: int, binding: int, changes: Iterable[Change]) -> None:
-        """Marks records as left (they stay known until somebody removes them in the portal)."""
+    def depart(self, run: int, binding: int, changes: Iterable[Change], *, carried: bool = False) -> None:
+        """Marks records as left (they stay known until somebody removes them in the portal).
+
+        `carried`: seats and groupings go with a request yet to come, and an approval of that lasts until its answer.
+        """
         with self._writing():
             for change in changes:
                 assert change.op == GONE
@@ -210,10 +213,26 @@ class SqliteLedger(Mirror, Looking, Search):
                     " AND state NOT IN ('left', 'removed')"
                 )
                 self._db.execute(sql, (run, binding, change.key))
+                if carried and change.kind != PERSON:
+                    continue
                 self._db.execute(
                     "DELETE FROM plan_change WHERE kind = ? AND key = ? AND change = ?"
                     " AND plan IN (SELECT id FROM plan WHERE binding = ?)",
                     (change.kind, change.key, change.text, binding),
+                )
+
+    def spend_departed(self, binding: int) -> None:
+        """Approvals of what has left meanwhile are used up; of what is in doubt again they last."""
+        plans = "(SELECT id FROM plan WHERE binding = ?1)"
+        if not self._rows(f"SELECT 1 FROM plan_change WHERE plan IN {plans} LIMIT 1", (binding,)):
+            return
+        with self._writing():
+            for kind in (SEAT, GROUP):
+                self._db.execute(
+                    f"DELETE FROM plan_change WHERE plan IN {plans} AND kind = ?2"
+                    f" AND json_extract(change, '$[0]') = '{GONE}' AND key IN"
+                    f" (SELECT key FROM {TABLES[kind]} WHERE binding = ?1 AND state IN ('left', 'removed'))",
+                    (binding, kind),
                 )
 
     def unseat(self, binding: int) -> None:
