@@ -15,7 +15,7 @@ from rosterd.core.batches import PEOPLE
 from rosterd.core.doors import Target
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
 from rosterd.core.people import Person
-from rosterd.core.plan import PERSON, SEAT, Change, Tally
+from rosterd.core.plan import GROUP, PERSON, SEAT, Change, Tally
 from rosterd.draft import ChangeLog, Plan
 from rosterd.errors import RosterdError, Stopped, TargetError
 from rosterd.lanes import Sendable, drive
@@ -49,6 +49,8 @@ class Delivery:
     bisections: int = BISECTIONS
     where: str = ""  # the target, for messages
     followed: list[Any] = field(default_factory=list)  # goes with the last acknowledgement, and is then empty
+    told: set[bytes] = field(default_factory=set)  # groupings whose refusal was recorded in this run
+    revoked: set[bytes] = field(default_factory=set)  # groupings accepted before theirs was
     mismatch: str = ""  # a batch stayed unacknowledged because its answer named other records
 
     def chunks(self, log: ChangeLog) -> Iterator[list[Change]]:
@@ -89,6 +91,7 @@ class Delivery:
             self.tally(kind).acknowledged(op, count)
         for change, reason in refused:
             self.tally(change.kind).refuse()
+            self.told |= {change.key} if change.kind == GROUP else set()
             self.plan.problem("refused", change.kind, change.key, change.shown, reason, "")
 
     def tally(self, kind: str) -> Tally:
@@ -231,7 +234,8 @@ def release(delivery: Delivery, tree: Tree) -> None:
     """Records withheld refusals as soon as the request has proven not to be wrong as a whole."""
     if tree.accepted or (tree.open == 0 and _stood_before(delivery, tree)):
         for refusal in tree.withheld:
-            delivery.record(refusal.batch, [], refusal.told)
+            told = [row for row in refusal.told if row[0].key not in delivery.revoked]
+            delivery.record(refusal.batch, [], told)
             delivery.tally(SEAT).refuse(refusal.seats)
         tree.withheld.clear()
     elif tree.open == 0:

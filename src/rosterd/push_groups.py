@@ -78,7 +78,7 @@ class GroupRequest:
                 told += some
                 self.delivery.tally(SEAT).refuse(number)
                 continue
-            own = self.slices.changes.pop(part.group, None)
+            own = self.slices.changes.pop(part.group, None) or self._after_all(part.group)
             accepted += [own] if own else []
             for key, change in part.rows:
                 person = key[len(part.group) + 1 :]
@@ -118,8 +118,19 @@ class GroupRequest:
         ]
         if own is None and part.group not in self.slices.refused:
             return [(change, f"the grouping was refused: {reason}") for change in carried], 0
-        self.slices.refused.add(part.group)
+        if own is not None:
+            self.slices.refused[part.group] = own
         return [(own, reason)] if own else [], len(carried)
+
+    def _after_all(self, group: bytes) -> Change | None:
+        """The own record of a grouping of which another slice was refused whole: so it was not the record."""
+        delivery, own = self.delivery, self.slices.refused.pop(group, None)
+        if own is not None and group in delivery.told:
+            delivery.tally(GROUP).refused -= 1
+            delivery.tally(GROUP).unsent += 1
+        elif own is not None:
+            delivery.revoked.add(group)
+        return own
 
     def _again(self, key: bytes, part: Part) -> Change:
         """A seat that was delivered before, sent along, and is refused now: it moves from unchanged to refused."""

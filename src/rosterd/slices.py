@@ -39,7 +39,7 @@ class Slices:
     def __init__(self, delivery: Delivery) -> None:
         self._spill: Spill[tuple[bytes, tuple[Any, ...] | None]] = Spill()
         self.list: list[Slice] = []
-        self.refused: set[bytes] = set()  # groupings whose own record was refused in this run
+        self.refused: dict[bytes, Change] = {}  # groupings whose own record was refused in this run
         self.sent: set[bytes] = set()  # groupings that some request has, answered or not
         self.changes = {change.key: change for change in delivery.chosen(delivery.plan.groups)}
         known = delivery.ledger.groups(delivery.binding)

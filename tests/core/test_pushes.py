@@ -260,3 +260,27 @@ def test_an_approved_loss_is_used_up_when_no_request_left(tmp_path: Path) -> Non
     assert site.run().code == 6 and site.seats()["hall", "ndd//ana"] == "left"
     assert site.run().code == 0
     assert site.ledger._rows("SELECT * FROM plan_change") == []
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_grouping_is_accepted_with_its_second_slice_though_the_first_was_refused(
+    tmp_path: Path, new: bool
+) -> None:
+    """Somebody in the first made that request fail: it was not the grouping."""
+    hq = directory("hq", "Hall", *(f"p{n:04}" for n in range(1_001)))
+    hq.groups["g"].members = [] if new else ["p1000"]
+    site = office(tmp_path, hq, membership="additive")
+    assert site.run().code == (3 if new else 0)
+    group = hq.groups["g"]
+    group.description, group.members = "There", [*hq.people]
+    hq.people["zoe"] = Entry("zoe")
+    group.members.append("zoe")
+    site.orbix.faults.add(fault("poison", path="groups", logon="p0000"))
+    result = site.run()
+    assert result.counts("groups") == {"read": 1, "created" if new else "updated": 1}
+    assert [(row[2], row[5]) for row in site.ledger.groups(site.binding)] == [("There", "active")]
+    assert site.orbix.world.holdings[TENANT, CLIENT].groupings["hall"].description == "There"
+    assert (
+        min(result.document["seats"].values()) >= 0
+        and site.ledger.refusals(site.binding, "group", b"", b"\xff") == {}
+    )
