@@ -103,7 +103,8 @@ def remains(office: Office) -> list[str]:
 
 def forgotten(office: Office) -> None:
     assert remains(office)
-    assert office.do("forget", CANARY, "--yes").code == 0
+    result = office.do("forget", CANARY, "--yes")
+    assert result.code == 0 and result.out.count("forgotten: ") == 1, result.said
     assert remains(office) == []
     assert hits(office, "rosterd.toml") == []
 
@@ -163,3 +164,29 @@ def test_a_refused_person_is_forgotten(office: Office) -> None:
     office.run(code=3)
     office.put(people("ana", "bruno"))
     forgotten(office)
+
+
+def test_somebody_who_was_refused_at_once_is_forgotten(office: Office) -> None:
+    """Never delivered, so no person of the ledger's; but the refusal is kept, with name and address."""
+    office.fault("refuse", logon=CANARY)
+    office.put(people("ana", "bruno", CANARY))
+    office.run(code=3)
+    office.put(people("ana", "bruno"))
+    office.run(code=0)
+    forgotten(office)
+
+
+def test_somebody_who_was_always_set_aside_is_forgotten(office: Office) -> None:
+    office.put(people("ana", "bruno", CANARY, CANARY, CANARY.upper()))
+    office.run(code=3)
+    forgotten(office)
+
+
+@pytest.mark.parametrize("who", [CANARY, f"{CANARY}@example.com"])
+def test_somebody_whose_creation_is_held_is_forgotten(office: Office, who: str) -> None:
+    office.set(customers={"acme": {"guards": {"first_run": "approve"}}})
+    office.put(people("ana", "bruno", CANARY))
+    office.run(code=4)
+    result = office.do("forget", who, "--yes")
+    assert result.code == 0 and result.out.count("forgotten: ") == 1
+    assert remains(office) == []
