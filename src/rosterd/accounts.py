@@ -30,13 +30,13 @@ def compare_accounts(terms: Terms, ledger: PlanningLedger, plan: Plan, sources: 
         changed = [
             account
             for account in ours
-            if (row := old.get(account.key)) != account and not (row and row.source in terms.frozen)
+            if (row := old.get(account.key)) != account and not (row and terms.holds_back(row.source))
         ]
         here = {account.key for account in ours}
         left = [
             account.key
             for account in known
-            if account.key not in here and account.state != LEFT and account.source not in terms.frozen
+            if account.key not in here and account.state != LEFT and not terms.holds_back(account.source)
         ]
         if changed or left:
             plan.accounts.add(changed, left)

@@ -50,7 +50,8 @@ class Terms:
     now: float
     retry_before: float
     precedence: tuple[str, ...] = ()
-    frozen: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()  # sources that could not be read
+    read: frozenset[str] = frozenset()  # sources that were read whole
     flat: frozenset[str] = frozenset()  # sources that do not expand nested groups
     aside_shared: frozenset[str] = frozenset()  # sources with shared_email = "set_aside"
     additive: bool = False
@@ -75,8 +76,20 @@ class Terms:
         return self.retry_before <= tried <= self.now
 
     def holds_back(self, sources: str) -> bool:
-        """Whether a known record belongs to a source that could not be read; one of nobody's may do so, too."""
-        return bool(self.frozen) and (not sources or not self.frozen.isdisjoint(sources.split(",")))
+        """Whether a known record belongs to a source that could not be read; one of nobody's may do so, too.
+
+        So may one of a source that the settings no longer name: the unread one may have had that name.
+        """
+        return bool(self.frozen) and not self.read.issuperset(sources.split(","))
+
+    def unread(self, sources: str) -> str:
+        """Why a record that is held back stays as it is."""
+        if self.frozen.isdisjoint(sources.split(",")):
+            unread = ", ".join(sorted(self.frozen))
+            return (
+                f"came from {sources or 'a run that was cut off'}, perhaps {unread}, which could not be read"
+            )
+        return f"belongs to the source {sources}, which could not be read"
 
     def told_by(self, sources: str, known: str) -> str:
         """Who tells of a record now: with those of the known sources that could not be read, and may do so still."""

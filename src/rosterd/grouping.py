@@ -191,17 +191,21 @@ class GroupMapper:
 def declare_column(groups: Groups, source: str, memberships: Sequence[tuple[str, str]]) -> list[Edge]:
     """Edges from a people file's `groups` column: (group name, ref of the member)."""
     edges: list[Edge] = []
+    keys: dict[str, bytes] = {}  # every spelling is told, lest the order of the lines decide which one counts
     for name, ref in memberships:
-        name = normalize("NFC", name)
-        key = fold(name).encode("utf-8", "replace")
-        if key not in groups.by_key:
-            reason = unfit(name)
-            state = ASIDE if reason else ACTIVE
-            groups.add(
-                WantedGroup(key, name, "", frozenset({source}), "", "the groups column", state, reason)
-            )
+        key = keys.get(name)
+        if key is None:
+            key = keys[name] = _declare_spelling(groups, source, normalize("NFC", name))
         edges.append((ref, key, source, ""))
     return edges
+
+
+def _declare_spelling(groups: Groups, source: str, name: str) -> bytes:
+    key = fold(name).encode("utf-8", "replace")
+    reason = unfit(name)
+    state = ASIDE if reason else ACTIVE
+    groups.add(WantedGroup(key, name, "", frozenset({source}), "", "the groups column", state, reason))
+    return key
 
 
 def unfit(name: str) -> str:

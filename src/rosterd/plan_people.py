@@ -206,12 +206,12 @@ def _decide(terms: Terms, plan: Plan, person: Wanted, old: Known | None) -> Chan
     state = person[8]
     if (
         old is not None
-        and old[5] in terms.frozen
-        and person[5] != old[5]
+        and old[5] not in ("", person[5])
+        and terms.holds_back(old[5])
         and is_active(old[8])
         and state != OUT
     ):
-        reason = f"belongs to the source {old[5]}, which could not be read"
+        reason = terms.unread(old[5])
         _count(terms, plan, (*person[:8], ASIDE, person[9], reason, person[11]))
         return None
     fate = decide(state, old[8] if old else None, same_content=old is not None and person[1:5] == old[1:5])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rosterd.core.people import ACTIVE, ASIDE, NUL, fold, key_of, sort_key, wanted_of
 from rosterd.core.plan import CREATE, REGISTRATION, Change
 from rosterd.draft import Judge, Plan, PlanningLedger, Terms
+from rosterd.duplicates import unique
 from rosterd.gather import Gathered
 from rosterd.grouping import Groups
 from rosterd.membership import REFUSED, Seat, unique_seats
@@ -27,7 +28,7 @@ def plan_registrations(
     if not terms.printers:
         return
     members = _members(terms, plan, groups)
-    addresses = _addresses(sources, {key for seats in members.values() for key, _, _ in seats})
+    addresses = _addresses(terms, sources, {key for seats in members.values() for key, _, _ in seats})
     known = ledger.registration_states(terms.binding)
     changes: list[Change] = []
     for printer, seats in members.items():
@@ -68,16 +69,17 @@ def _among(seats: Iterable[Seat], wanted: dict[bytes, list[str]]) -> Iterator[Se
             yield seat
 
 
-def _addresses(sources: Sequence[Gathered], keys: set[bytes]) -> dict[bytes, str]:
-    """The members' e-mail addresses; of several entries of one person the first that has one."""
+def _addresses(terms: Terms, sources: Sequence[Gathered], keys: set[bytes]) -> dict[bytes, str]:
+    """The members' e-mail addresses, of the same records that are delivered: another source's do not count."""
     found: dict[bytes, str] = {}
     texts = {key.decode("utf-8", "surrogatepass") for key in keys}
-    for chunk in merged([source.people for source in sources]):
-        for row in chunk:
-            if key_of(row) in texts:
-                person = wanted_of(row)
-                if person[4] and person[8] == ACTIVE:
-                    found.setdefault(person[0], person[4])
+    rank = {name: i for i, name in enumerate(terms.precedence)}
+    rows = merged([source.people for source in sources])
+    members = ([row for row in chunk if key_of(row) in texts] for chunk in rows)
+    for chunk in unique(members, rank, terms.people_labels, lambda _person, _number: None):
+        for person in map(wanted_of, chunk):
+            if person[4] and person[8] == ACTIVE:
+                found[person[0]] = person[4]
     return found
 
 

@@ -221,7 +221,7 @@ def _unsendable(terms: Terms, group: WantedGroup, row: KnownGroup | None, count:
     if group.state == ASIDE:
         return group.reason
     if row is not None and terms.holds_back(row[3]) and (group.name, group.description) != (row[1], row[2]):
-        return f"belongs to the source {row[3]}, which could not be read"
+        return terms.unread(row[3])
     settled = row is not None and row[5] == ACTIVE and (group.name, group.description) == (row[1], row[2])
     if members == 0 and not settled:
         return "nobody who can be delivered is in it"

@@ -77,7 +77,7 @@ def _compare_edges(terms: Terms, ledger: PlanningLedger, plan: Plan, edges: list
         known = set(old)
         added = [edge for edge in new if edge not in known]
         wanted = set(new)
-        removed = [edge for edge in old if edge not in wanted and edge[2] not in terms.frozen]
+        removed = [edge for edge in old if edge not in wanted and not terms.holds_back(edge[2])]
         if added:
             plan.edge_places[0].append(plan.edges_added.write(added))
         if removed:

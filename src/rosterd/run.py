@@ -85,10 +85,11 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, fol
     try:
         if not gathered:
             return
-        frozen = frozenset(plan.source.name for plan in job.sources) - {found.name for found in gathered}
+        read = frozenset(found.name for found in gathered)
+        frozen = frozenset(plan.source.name for plan in job.sources) - read
         terms = Terms(
-            binding.id, job.identity, now, now - job.retry_refused_after, job.precedence, frozen, job.flat,
-            job.aside_shared, job.additive, only=folded(tools.only),
+            binding.id, job.identity, now, now - job.retry_refused_after, job.precedence, frozen, read,
+            job.flat, job.aside_shared, job.additive, only=folded(tools.only),
             people_labels={plan.source.name: plan.people_label for plan in job.sources if plan.people_label},
             group_labels={plan.source.name: plan.group_label for plan in job.sources if plan.group_label},
             progress=tools.progress, access=job.access, printers=job.printers, beside=following.beside,

@@ -14,6 +14,7 @@ import pytest
 from tests.cli.elsewhere_kit import elsewhere
 from tests.cli.files import customer, limit, people
 from tests.cli.kit import Office, clean
+from tests.cli.test_sources import source
 from tests.core.autodesk_kit import REFRESH, TWIN
 
 
@@ -236,3 +237,15 @@ def test_a_forgotten_person_is_found_nowhere(office: Office) -> None:
     }
     office.one(code=0)
     assert len(office.server.world.autodesk.registrations) == 2  # nobody else's registration was forgotten
+
+
+@pytest.mark.parametrize("name", ["A. of HQ", "Z. of HQ"])
+def test_a_registration_is_for_the_address_of_the_source_that_counts(office: Office, name: str) -> None:
+    """The code would go to an address that the delivered record does not have."""
+    office.set(
+        customers={"acme": {"precedence": ["hq", "hr"], "sources": {"hq": source("hq.csv")}}},
+    )
+    office.put([("ana", name, "ana@hq.example"), ("bruno", name, "")], "hq.csv")
+    office.run(code=3)
+    assert office.users()["ndd//ana"]["Email"] == "ana@hq.example"
+    assert [one.email for one in office.server.world.autodesk.registrations] == ["ana@hq.example"]

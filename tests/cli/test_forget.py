@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from tests.cli.files import people
 from tests.cli.kit import Office
 
@@ -91,3 +92,101 @@ def test_old_runs_and_history_go(office: Office) -> None:
             <= 1
         )
     assert Path(office.ledger).exists()
+
+
+def remains(office: Office) -> list[str]:
+    """Statements of the ledger's dump that still name the canary; blobs are written in hex there."""
+    with closing(sqlite3.connect(f"file:{office.ledger}?mode=ro", uri=True)) as ledger:
+        lines = [line.lower() for line in ledger.iterdump()]
+    return [line for line in lines if CANARY in line or CANARY.encode().hex() in line]
+
+
+def forgotten(office: Office) -> None:
+    assert remains(office)
+    result = office.do("forget", CANARY, "--yes")
+    assert result.code == 0 and result.out.count("forgotten: ") == 1, result.said
+    assert remains(office) == []
+    assert hits(office, "rosterd.toml") == []
+
+
+@pytest.mark.parametrize("names", [(CANARY, "married"), ("maiden", CANARY)])
+def test_a_renamed_person_is_forgotten_under_either_name(office: Office, names: tuple[str, str]) -> None:
+    """The runs' documents tell of renames, with both names."""
+    office.set(customers={"acme": {"sources": {"hr": {"people": {"id": "{{ id }}"}}}}})
+    others = people("ana", "bruno", "dora", "egon", "flora", "gil")
+    for last in ([names[0]], [names[1]], []):
+        rows = [(row[0], *row) for row in others] + [("7", *row) for row in people(*last)]
+        office.put(rows, head=("id", "logon", "name", "email"))
+        office.run()
+    forgotten(office)
+
+
+def test_a_person_with_several_entries_is_forgotten(office: Office) -> None:
+    office.put(people("ana", "bruno", CANARY))
+    office.run(code=0)
+    office.put(people("ana", "bruno", CANARY, CANARY, CANARY.upper()))
+    office.run(code=3)
+    office.put(people("ana", "bruno"))
+    forgotten(office)
+
+
+def test_a_member_of_groups_is_forgotten(grouped: Office) -> None:
+    """While a guard holds, the groups' file as it was last read is still known."""
+    others = people("ana", "bruno", "dora")
+    grouped.set(customers={"acme": {"sources": {"hr": {"people": {"repair": ["ascii"]}}}}})
+    grouped.put([*others, *people(CANARY)])
+    grouped.put_groups(
+        [("A", "", "ana"), ("A", "", CANARY), ("B", "", f"NDD//{CANARY}"), ("C", "", CANARY.upper())]
+    )
+    grouped.run()
+    grouped.put(others)
+    grouped.put_groups([("A", "", "ana")])
+    grouped.run(code=4)
+    forgotten(grouped)
+    grouped.put_groups([("A", "", "ana"), ("A", "", "bruno")])
+    assert grouped.one()["seats"]["created"] == 1
+
+
+def test_a_person_a_pilot_was_about_is_forgotten(office: Office) -> None:
+    """Also one whose name the run's reason tells."""
+    office.put(people("ana", "bruno", CANARY))
+    office.run(code=0)
+    office.put(people("ana", "bruno", "nora"))
+    office.run("--only", CANARY, "--only", "nora", code=3)
+    forgotten(office)
+
+
+def test_a_refused_person_is_forgotten(office: Office) -> None:
+    office.put(people("ana", "bruno", CANARY))
+    office.run(code=0)
+    office.fault("refuse", logon=CANARY, message=f"{CANARY} is not welcome.")
+    office.put([*people("ana", "bruno"), (CANARY, "Other", "")])
+    office.run(code=3)
+    office.put(people("ana", "bruno"))
+    forgotten(office)
+
+
+def test_somebody_who_was_refused_at_once_is_forgotten(office: Office) -> None:
+    """Never delivered, so no person of the ledger's; but the refusal is kept, with name and address."""
+    office.fault("refuse", logon=CANARY)
+    office.put(people("ana", "bruno", CANARY))
+    office.run(code=3)
+    office.put(people("ana", "bruno"))
+    office.run(code=0)
+    forgotten(office)
+
+
+def test_somebody_who_was_always_set_aside_is_forgotten(office: Office) -> None:
+    office.put(people("ana", "bruno", CANARY, CANARY, CANARY.upper()))
+    office.run(code=3)
+    forgotten(office)
+
+
+@pytest.mark.parametrize("who", [CANARY, f"{CANARY}@example.com"])
+def test_somebody_whose_creation_is_held_is_forgotten(office: Office, who: str) -> None:
+    office.set(customers={"acme": {"guards": {"first_run": "approve"}}})
+    office.put(people("ana", "bruno", CANARY))
+    office.run(code=4)
+    result = office.do("forget", who, "--yes")
+    assert result.code == 0 and result.out.count("forgotten: ") == 1
+    assert remains(office) == []

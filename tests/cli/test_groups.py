@@ -152,6 +152,17 @@ def test_a_groups_column(office: Office, separator: str | None) -> None:
     assert part["seats"]["created"] == 5
 
 
+def test_a_groups_column_in_another_order(office: Office) -> None:
+    """One spelling of a name counts, whichever line comes first, as in a groups file."""
+    column(office)
+    rows = [(*row, cell) for row, cell in zip(people("ana", "bruno"), ["floor 1", "Floor 1"], strict=True)]
+    office.put(rows, head=("logon", "name", "email", "groups"))
+    office.run(code=0)
+    assert office.members() == {"Floor 1": ["ndd//ana", "ndd//bruno"]}
+    office.put(rows[::-1], head=("logon", "name", "email", "groups"))
+    assert office.one(code=0)["requests"] == 0
+
+
 def test_a_column_and_a_file_are_one_too_many(grouped: Office) -> None:
     column(grouped)
     result = grouped.do("run", "--once")

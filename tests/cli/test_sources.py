@@ -158,3 +158,50 @@ def test_mapping_in_the_large(office: Office) -> None:
     assert part["people"]["excluded"] == 2 and part["people"]["created"] == 2
     assert office.users()["acme//joao"] == {"Logon": "joao", "Domain": "ACME", "Name": "João Silva"}
     assert office.users()["ndd//uwe"]["Email"] == "uwe@example.com"
+
+
+@pytest.mark.parametrize("renamed", ["hq", "hr"])
+def test_a_renamed_source_that_cannot_be_read(two: Office, renamed: str) -> None:
+    """The ledger knows its people under the old name; they are still those of a source that could not be read."""
+    file = {"hq": "hq.csv", "hr": "acme.csv"}[renamed]
+    groups = {"groups": groups_file(f"{renamed}.groups")}
+    two.set(customers={"acme": {"sources": {renamed: groups}}})
+    two.put_groups([("Colour", "", {"hq": "gerd", "hr": "ana"}[renamed])], f"{renamed}.groups")
+    two.run(code=0)
+    order = {"hq": ["head", "hr"], "hr": ["hq", "head"]}[renamed]
+    two.set(
+        customers={
+            "acme": {"precedence": order, "sources": {renamed: None, "head": source(file, **groups)}},
+        }
+    )
+    (two.directory / file).rename(two.directory / "aside")
+    part = two.one(code=5)
+    assert part["people"]["gone"] == part["groups"]["gone"] == part["seats"]["gone"] == 0
+    assert two.do("leavers", "--json").document["leavers"] == []
+    (two.directory / "aside").rename(two.directory / file)
+    part = two.one(code=0)
+    assert part["requests"] == 0 and part["people"]["unchanged"] == 7, part
+
+
+def test_people_of_a_source_taken_out_leave_once_all_are_read(two: Office) -> None:
+    """While another cannot be read, it may be the same under a new name; after that they are gone."""
+    two.run(code=0)
+    two.set(customers={"acme": {"precedence": None, "sources": {"hr": None, "new": source("new.csv")}}})
+    assert two.one(code=5)["people"]["gone"] == 0
+    two.put(people("nora"), "new.csv")
+    assert two.one(code=4)["reason"].startswith("leavers: 4 of 7")
+
+
+def test_a_renamed_source_beside_one_that_cannot_be_read(two: Office) -> None:
+    """Whose the people under the old name are cannot be told: they wait, and newcomers go."""
+    two.run(code=0)
+    order = ["hq", "head"]
+    two.set(customers={"acme": {"precedence": order, "sources": {"hr": None, "head": source("acme.csv")}}})
+    (two.directory / "hq.csv").rename(two.directory / "aside")
+    two.put([("ana", "Ana Costa", ""), *people(*FIVE[1:], "nora")])
+    part = two.one(code=5)
+    assert (part["people"]["created"], part["people"]["updated"], part["people"]["gone"]) == (1, 0, 0)
+    assert "came from hr, perhaps hq, which could not be read" in str(part["problems"])
+    (two.directory / "aside").rename(two.directory / "hq.csv")
+    assert two.one(code=0)["people"]["updated"] == 1
+    assert two.users()["ndd//ana"]["Name"] == "Ana Costa"

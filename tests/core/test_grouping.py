@@ -169,7 +169,7 @@ def test_a_column_of_groups() -> None:
         ("rb", b"print", "hr"),
         ("rc", b"x" * 151, "hr"),
     ]
-    assert said(groups)[b"print"] == ("Print", "", ACTIVE)
+    assert said(groups)[b"print"] == ("PRINT", "", ACTIVE), "as of a file: whichever comes first"
     assert said(groups)[b"x" * 151][2] == ASIDE
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rosterd.core.people import fold
+from rosterd.core.people import NO_KEY, fold
 from rosterd.core.plan import PERSON, REGISTRATION, SEAT
 from rosterd.errors import LedgerError
 from rosterd.ledger import store
@@ -80,11 +80,12 @@ class Forget(Agenda):
     def find(self, who: str) -> list[Subject]:
         """Everybody with this logon, DOMAIN//logon or e-mail address, in every client."""
         wanted = fold(who)
-        return [
+        found = (
             one
             for one in self._everybody()
             if wanted in (fold(one.shown), fold(one.shown).partition("//")[2], *fold(one.email).split("\n"))
-        ]
+        )
+        return _once(found)
 
     def erase(self, people: Sequence[Subject]) -> None:
         """Erases people for good, and leaves their hashes. Needs the run lock: no run may be going on."""
@@ -103,13 +104,16 @@ class Forget(Agenda):
         hashes = self._hashes()
         if not hashes:
             return 0
-        known = [one for one in self._everybody() if _hash(one.client, one.key) in hashes]
+        known = _once(one for one in self._everybody() if _hash(one.client, one.key) in hashes)
         if known:
             self.erase(known)
         return len(known)
 
     def _everybody(self) -> Iterator[Subject]:
-        """People, then whoever the directory shows or showed without their ever having been delivered."""
+        """People, then whoever the directory shows or showed without their ever having been delivered.
+
+        Of these some are known by what became of them alone: refused, set aside, or held back by a guard.
+        """
         people = (
             "SELECT p.binding, p.key, b.client, p.domain || '//' || p.logon, coalesce(a.name, p.name),"
             " p.email || char(10) || coalesce(a.emails, ''), p.dn, p.state FROM person p"
@@ -122,7 +126,25 @@ class Forget(Agenda):
             " AND NOT EXISTS (SELECT 1 FROM person p WHERE p.binding = a.binding AND p.key = a.key)"
             " ORDER BY a.binding, a.key LIMIT ?"
         )
-        for sql in (people, others):
+        unheard = (
+            "SELECT t.binding, t.key, b.client, max({0}), coalesce(max({1}), ''),"
+            " coalesce(group_concat({2}, char(10)), ''), '', ''"
+            " FROM {3} JOIN binding b ON b.id = t.binding WHERE (t.binding, t.key) > (?, ?) AND t.kind = 'person'"
+            " AND NOT EXISTS (SELECT 1 FROM person p WHERE p.binding = t.binding AND p.key = t.key)"
+            " AND NOT EXISTS (SELECT 1 FROM account a WHERE a.binding = t.binding AND a.key = t.key)"
+            " GROUP BY t.binding, t.key ORDER BY t.binding, t.key LIMIT ?"
+        )
+        name, email = (f"coalesce(t.change ->> '$[4][{at}]', t.change ->> '$[3][{at}]')" for at in (2, 3))
+        change = ("t.change ->> 2", name, email)
+        held = "(SELECT binding, kind, key, change FROM plan_change c JOIN plan ON plan.id = c.plan) t"
+        first = "NOT instr(substr(key, instr(key, x'00') + 1), x'00')"  # of several entries with one key
+        problem = f"(SELECT * FROM problem WHERE key < x'{NO_KEY.hex()}' AND {first}) t"
+        yet = [
+            unheard.format(*change, "history t"),
+            unheard.format(*change, held),
+            unheard.format("t.shown", "''", "''", problem),
+        ]
+        for sql in (people, others, *yet):
             for page in self._pages(sql, start=(0, b"")):
                 yield from (Subject(binding, client, key, *rest) for binding, key, client, *rest in page)
 
@@ -140,12 +162,18 @@ class Forget(Agenda):
             f"DELETE FROM plan_change WHERE {plans} AND kind = ?3 AND substr(key, instr(key, x'00') + 1) = ?2",
             (one.binding, key, SEAT),
         )
-        logon = one.shown.partition("//")[2]
-        for ref in {one.dn, one.shown, logon, fold(one.dn), fold(one.shown), fold(logon)} - {""}:
-            run("DELETE FROM edge WHERE binding = ? AND ref = ?", (one.binding, ref))
+        twins = "key > ? AND key < ?"  # of several entries with one key, all but the first have a number behind it
+        run(
+            f"DELETE FROM problem WHERE binding = ? AND kind = ? AND {twins}",
+            (one.binding, PERSON, key + b"\0", key + b"\1"),
+        )
+        # Groups may name a person as nobody else does (before a logon was mended, by a DN that has changed since):
+        # no edge stays, and the next run notes them anew.
+        run("DELETE FROM edge WHERE binding = ?", (one.binding,))
         run("UPDATE batch SET records = NULL WHERE binding = ? AND state <> 'sending'", (one.binding,))
         said = "instr(lower(coalesce(document, '')), ?2) OR instr(lower(coalesce(reason, '')), ?2)"
-        bare = "json_remove(document, '$.problems', '$.reasons', '$.warnings')"
+        bare = "json_remove(document, '$.problems', '$.reasons', '$.warnings', '$.renames')"
+        bare = f"json_replace({bare}, '$.reason', NULL)"  # of a pilot it tells who was asked for
         for word in one.words:
             run(
                 f"UPDATE run SET document = {bare}, reason = NULL WHERE binding = ?1 AND ({said})",
@@ -204,6 +232,14 @@ class Forget(Agenda):
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+def _once(people: Iterable[Subject]) -> list[Subject]:
+    """The same people, each once: the places that know somebody are looked through one after the other."""
+    found: dict[tuple[int, bytes], Subject] = {}
+    for one in people:
+        found.setdefault((one.binding, one.key), one)
+    return list(found.values())
 
 
 def _hash(client: str, key: bytes) -> str:
