@@ -155,10 +155,11 @@ class SqliteLedger(Mirror, Looking, Search):
                 "INSERT OR REPLACE INTO seat VALUES (?, ?, ?, 'active', ?)",
                 ((binding, c.key, c.provenance[0], run) for c in changes),
             )
-        for table in ("problem", "plan_change"):
-            if self._rows(
-                f"SELECT 1 FROM {table} LIMIT 1"
-            ):  # rarely: spares a million look-ups of a first run
+        for table, mine in (
+            ("problem", "binding = ?"),
+            ("plan_change", "plan IN (SELECT id FROM plan WHERE binding = ?)"),
+        ):  # rarely: spares a million look-ups of a first run
+            if self._rows(f"SELECT 1 FROM {table} WHERE {mine} LIMIT 1", (binding,)):
                 self._forget(table, binding, kind, changes)
 
     def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None:
@@ -216,9 +217,19 @@ class SqliteLedger(Mirror, Looking, Search):
                     (change.kind, change.key, change.text, binding),
                 )
 
-    def unseat(self, binding: int) -> None:
-        """Whoever has departed sits nowhere for certain: their seats are in doubt, so that a returner's go again."""
+    def unseat(self, binding: int, people: Sequence[bytes] | None = None) -> None:
+        """Whoever has departed sits nowhere for certain: their seats are in doubt, so that a returner's go again.
+
+        `people`: of these alone, who are few; None: of everybody, which looks through all seats.
+        """
         with self._writing():
+            if people is not None:
+                groups = [row[0] for row in self.groups(binding)]
+                self._db.executemany(
+                    "UPDATE seat SET state = 'doubt' WHERE binding = ? AND key = ? AND state = 'active'",
+                    ((binding, group + b"\0" + person) for group in groups for person in people),
+                )
+                return
             self._db.execute(
                 "UPDATE seat SET state = 'doubt' WHERE binding = ?1 AND state = 'active'"
                 " AND substr(key, instr(key, x'00') + 1) IN"
