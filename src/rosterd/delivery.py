@@ -15,21 +15,25 @@ from rosterd.synchronize import synchronize_groups, synchronize_people
 _MANY = 4_096  # rows a transaction
 
 
-def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing: bool) -> None:
+def deliver(
+    delivery: Delivery, binding: Any, notes: list[str], *, synchronizing: bool, part: bool = False
+) -> None:
     """Everything that may go, goes. Raises TargetError, CredentialsError, LedgerError or Stopped.
 
-    `notes` collects sentences for the operator, such as why synchronizing was not possible.
+    `notes` collects sentences for the operator, such as why synchronizing was not possible. `part`: the plan is of a
+    few among many, so nothing is looked for in everything that is known.
     """
     plan, ledger = delivery.plan, delivery.ledger
     delivery.people_size = min(binding.people_size or PEOPLE, PEOPLE)
     sync_people = synchronizing and not delivery.approved_only and synchronize_people(delivery, notes)
     gone = (one for one in delivery.chosen(plan.gone) if not (sync_people and one.kind == PERSON))
-    somebody = sync_people
+    left: list[bytes] = []
     for chunk in chunked(gone, _MANY):
         ledger.depart(delivery.run, delivery.binding, chunk)
-        somebody = somebody or any(change.kind == PERSON for change in chunk)
-    if somebody:
-        ledger.unseat(delivery.binding)
+        if part or not left:
+            left += [change.key for change in chunk if change.kind == PERSON]
+    if sync_people or left:
+        ledger.unseat(delivery.binding, left if part and not sync_people else None)
     if not sync_people:
         push_people(delivery)
     if not (synchronizing and not delivery.approved_only and synchronize_groups(delivery, notes)):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from rosterd.core.guard import Guards, judge
 from rosterd.core.people import sort_key
-from rosterd.core.plan import PERSON, UPDATE, Change
+from rosterd.core.plan import PERSON, UPDATE, Change, Facts
+from rosterd.following import Following
 from rosterd.ledger.sqlite import SqliteLedger
 from rosterd.ledger.waits import Wait
+from rosterd.part import ENOUGH
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -143,6 +147,21 @@ def test_waits_of_many_customers_are_no_part_of_what_is_read_with_every_opening(
     assert {"lineage", "serial"} <= ledger.meta().keys() and ledger.wait("mine") == Wait(NOW, NOW + 1)
 
 
+def test_what_went_a_short_while_ago_is_summed_up_without_all_older_runs(
+    ledger: SqliteLedger, acme: int
+) -> None:
+    def run(at: float, gone: int) -> tuple[Any, ...]:
+        counts = f'{{"created": 1, "updated": 2, "gone": {gone}}}'
+        return None, acme, at, at, "done", 0, None, f'{{"followed": true, "people": {counts}}}'
+
+    put(ledger, "run", [run(NOW - 2 * DAY, 9) for _ in range(MANY)])
+    recent = [run(NOW - 60, 1), run(NOW - 2 * DAY, 9), run(NOW - 50, 2)]  # amid them the clock was wrong
+    put(ledger, "run", recent)
+    found: list[Any] = []
+    cost = steps(ledger, lambda: found.append(ledger.followed_counts(acme, NOW - 3_600)))
+    assert found[-1] == {"created": 2, "updated": 4, "gone": 3} and cost < 5_000
+
+
 def test_older_runs_are_paged_from_where_one_is(ledger: SqliteLedger, acme: int) -> None:
     put(ledger, "run", ((None, acme, NOW, NOW, "done", 0, None, "{}") for _ in range(MANY)))
     assert [row.id for row in ledger.runs(acme, 2)] == [MANY, MANY - 1]
@@ -164,3 +183,43 @@ def test_problems_that_were_told_are_not_written_again_with_every_run(
     before = ledger._db.total_changes()
     ledger.tell(acme, [], NOW)
     assert ledger.untold_refusals(acme) == 0 and ledger._db.total_changes() - before < 10
+
+
+def test_people_and_seats_are_counted_as_far_as_it_matters(ledger: SqliteLedger, acme: int) -> None:
+    put_people(ledger, acme, MANY)
+    put(ledger, "seat", ((acme, b"all\0%d" % one, "ad", "active", 1) for one in range(MANY)))
+    assert ledger.people_there(acme) == ledger.active_seats(acme, b"all") == MANY
+    assert ledger.people_there(acme, 50) == ledger.active_seats(acme, b"all", 50) == 50
+    assert steps(ledger, lambda: ledger.people_there(acme, 50)) < 1_500
+    assert steps(ledger, lambda: ledger.active_seats(acme, b"all", 50)) < 1_500
+
+
+def test_the_seats_of_few_who_left_are_found_by_their_keys(ledger: SqliteLedger, acme: int) -> None:
+    put(ledger, "grouping", ((acme, name, "", "", "ad", "", "", "active", 1) for name in (b"a", b"b")))
+    put(ledger, "seat", ((acme, b"a\0%d" % one, "ad", "active", 1) for one in range(MANY)))
+    put(ledger, "seat", [(acme, b"b\0007", "ad", "left", 1), (1, b"a\0007", "ad", "active", 1)])
+    assert steps(ledger, lambda: ledger.unseat(acme, [b"7"])) < 1_000
+    assert ledger._rows("SELECT binding, key FROM seat WHERE state = 'doubt'") == [(acme, b"a\0007")]
+
+
+def test_a_followed_change_is_weighed_without_counting_a_large_company(
+    ledger: SqliteLedger, acme: int
+) -> None:
+    put_people(ledger, acme, MANY)
+    put(ledger, "seat", ((acme, b"all\0%d" % one, "ad", "active", 1) for one in range(MANY)))
+    job: Any = SimpleNamespace(guards=Guards())
+    following = Following(job, SimpleNamespace(ledger=ledger), SimpleNamespace(id=acme), NOW)  # type: ignore[arg-type]
+    gathered = SimpleNamespace(name="ad", people=SimpleNamespace(count=1))
+    following.part = SimpleNamespace(fresh=SimpleNamespace(was=()), gathered=gathered)  # type: ignore[assignment]
+
+    def weighed(facts: Facts) -> tuple[str, ...]:
+        plan: Any = SimpleNamespace(facts=facts)
+        following.weigh(plan)
+        return judge(facts, job.guards, first_delivery=False, first_approved=True).reasons
+
+    few = Facts(updates=30, leavers=9, member_loss={"All": (600, ENOUGH)})
+    reasons: list[Any] = []
+    assert steps(ledger, lambda: reasons.extend(weighed(few))) < 30_000 and not reasons
+    assert not weighed(Facts(updates=MANY // 4, member_loss={"All": (MANY // 4, ENOUGH)}))
+    reasons += weighed(Facts(leavers=51, member_loss={"All": (MANY // 2, ENOUGH)}))
+    assert [f"of {MANY:,} people" in reason for reason in reasons] == [True, True], "counted after all"
