@@ -15,10 +15,13 @@ from rosterd.synchronize import synchronize_groups, synchronize_people
 _MANY = 4_096  # rows a transaction
 
 
-def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing: bool) -> None:
+def deliver(
+    delivery: Delivery, binding: Any, notes: list[str], *, synchronizing: bool, part: bool = False
+) -> None:
     """Everything that may go, goes. Raises TargetError, CredentialsError, LedgerError or Stopped.
 
-    `notes` collects sentences for the operator, such as why synchronizing was not possible.
+    `notes` collects sentences for the operator, such as why synchronizing was not possible. `part`: the plan is of a
+    few among many, so nothing is looked for in everything that is known.
     """
     plan, ledger = delivery.plan, delivery.ledger
     delivery.people_size = min(binding.people_size or PEOPLE, PEOPLE)
@@ -29,12 +32,13 @@ def deliver(delivery: Delivery, binding: Any, notes: list[str], *, synchronizing
         ledger.spend_departed(delivery.binding)  # what a run left that was cut off before an answer
     sync_people = carried and synchronize_people(delivery, notes)
     gone = (one for one in delivery.chosen(plan.gone) if not (sync_people and one.kind == PERSON))
-    somebody = sync_people
+    left: list[bytes] = []
     for chunk in chunked(gone, _MANY):
         ledger.depart(delivery.run, delivery.binding, chunk, carried=carried)
-        somebody = somebody or any(change.kind == PERSON for change in chunk)
-    if somebody:
-        ledger.unseat(delivery.binding)
+        if part or not left:
+            left += [change.key for change in chunk if change.kind == PERSON]
+    if sync_people or left:
+        ledger.unseat(delivery.binding, left if part and not sync_people else None)
     if not sync_people:
         push_people(delivery)
     sync_groups = carried and synchronize_groups(delivery, notes)

@@ -15,6 +15,8 @@ from typing import Any
 import structlog
 
 from rosterd.comeback import refusing, source_place
+from rosterd.core.guard import judge
+from rosterd.core.people import fold
 from rosterd.core.plan import PERSON
 from rosterd.draft import Plan, PlanningLedger
 from rosterd.errors import Doubt, SourceError
@@ -24,7 +26,7 @@ from rosterd.job import Job, Outcome, Tools
 from rosterd.ledger.desk import RunRow
 from rosterd.ledger.mirror import Followed, MirrorChange
 from rosterd.mirror import Rows
-from rosterd.part import Scope
+from rosterd.part import ENOUGH, Scope
 from rosterd.resolve import Part, resolve
 from rosterd.tap import Tap
 
@@ -148,11 +150,16 @@ class Following:
         gone = [one for kind, one in part.fresh.was if kind == PERSON]
         if part.gathered.people.count or ledger.anybody_mirrored(id_, part.gathered.name, PERSON, gone):
             facts.empty = []
-        facts.active = ledger.people_there(id_)
-        before = ledger.followed_counts(id_, self._now - TOGETHER)
-        facts.leavers += before["gone"] if facts.leavers else 0
-        facts.creates += before["created"] if facts.creates else 0
-        facts.updates += before["updated"] if facts.updates else 0
+        earlier = ledger.followed_counts(id_, self._now - TOGETHER)
+        facts.leavers += earlier["gone"] if facts.leavers else 0
+        facts.creates += earlier["created"] if facts.creates else 0
+        facts.updates += earlier["updated"] if facts.updates else 0
+        facts.active = ledger.people_there(id_, ENOUGH)  # more of them can only let more go
+        if judge(facts, self._job.guards, first_delivery=False, first_approved=True).held:
+            facts.active = ledger.people_there(id_)
+            for name, (lost, before) in facts.member_loss.items():
+                seats = ledger.active_seats(id_, fold(name).encode())
+                facts.member_loss[name] = (lost, max(before, seats))
 
     # A full read, from which to go on
 

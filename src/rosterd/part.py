@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rosterd.core.access import Account
+from rosterd.core.batches import MEMBERS
 from rosterd.core.people import NO_KEY, NUL
 from rosterd.core.plan import GROUP, PERSON, SEAT, is_active
 from rosterd.draft import KnownGroup, KnownSeat
 from rosterd.grouping import KnownEdge
 from rosterd.roster import CHUNK
+
+# People, and seats of a grouping: a followed change is small beside so many, whose number then does not matter. To
+# count a million takes longer than all the rest. More than fit in a request, as a grouping is judged by that, too.
+ENOUGH = 2 * MEMBERS
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class PartView:
         return bool(self.ledger.has_approvals(binding, now))
 
     def active_seats(self, binding: int, group: bytes) -> int:
-        count: int = self.ledger.active_seats(binding, group)
+        count: int = self.ledger.active_seats(binding, group, ENOUGH)
         return count
 
     def shown(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, str]:
@@ -101,12 +106,15 @@ class PartView:
 
 
 def beside(view: PartView, binding: int) -> dict[bytes, int]:
-    """How many seats the part's groupings have that are no part of it."""
+    """How many seats the part's groupings have that are no part of it; more than ENOUGH are not counted."""
     ours: dict[bytes, int] = {}
     for key, _, state in view.seats_there:
         group = key.partition(NUL)[0]
         ours[group] = ours.get(group, 0) + is_active(state)
-    return {group: view.active_seats(binding, group) - ours.get(group, 0) for group in view.scope.groups}
+    most = {group: ours.get(group, 0) + ENOUGH for group in view.scope.groups}
+    return {
+        group: view.ledger.active_seats(binding, group, most[group]) - ours.get(group, 0) for group in most
+    }
 
 
 def _chunks(rows: Sequence[Any]) -> Iterator[list[Any]]:

@@ -26,10 +26,11 @@ from rosterd.core.people import (
     wanted_of,
 )  # fmt: skip
 from rosterd.core.plan import CREATE, GONE, PERSON, TOUCH, UPDATE, Change, decide, is_active, mentions
-from rosterd.draft import Judge, Plan, PlanningLedger, Terms
+from rosterd.draft import Plan, PlanningLedger, Terms
 from rosterd.duplicates import SHADOWED, unique
 from rosterd.emails import Share, SharedEmails
 from rosterd.gather import Gathered
+from rosterd.judge import Judge
 from rosterd.membership import Ref, refs_of, refs_of_known
 from rosterd.renames import find_renames
 from rosterd.roster import Sorter, merged

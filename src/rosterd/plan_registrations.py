@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rosterd.core.people import ACTIVE, ASIDE, NUL, fold, key_of, sort_key, wanted_of
 from rosterd.core.plan import CREATE, REGISTRATION, Change
-from rosterd.draft import Judge, Plan, PlanningLedger, Terms
+from rosterd.draft import Plan, PlanningLedger, Terms
 from rosterd.duplicates import unique
 from rosterd.gather import Gathered
 from rosterd.grouping import Groups
+from rosterd.judge import Judge
 from rosterd.membership import REFUSED, Seat, unique_seats
 from rosterd.roster import merged
 

@@ -13,8 +13,9 @@ from rosterd.core.batches import MEMBERS
 from rosterd.core.merge import align, unequal
 from rosterd.core.people import ACTIVE, ASIDE, DOUBT, NUL, OUT, located
 from rosterd.core.plan import CREATE, GONE, GROUP, SEAT, TOUCH, UPDATE, Change, decide, is_active
-from rosterd.draft import ChangeLog, Judge, KnownGroup, KnownSeat, Plan, PlanningLedger, Terms
+from rosterd.draft import ChangeLog, KnownGroup, KnownSeat, Plan, PlanningLedger, Terms
 from rosterd.grouping import Groups, WantedGroup
+from rosterd.judge import Judge
 from rosterd.membership import MAYBE, REFUSED, SEAT_CUT, Seat, unique_seats
 from rosterd.roster import merged
 

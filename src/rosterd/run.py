@@ -122,7 +122,10 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, fol
         followed=following.settled(outcome),
     )  # fmt: skip
     try:
-        deliver(delivery, binding, outcome.notes, synchronizing=job.synchronize and not tools.only)
+        synchronizing = job.synchronize and not tools.only
+        deliver(
+            delivery, binding, outcome.notes, synchronizing=synchronizing, part=following.part is not None
+        )
         _register(job, tools, outcome, delivery)
     finally:
         outcome.requests = target.requests

@@ -9,7 +9,8 @@ from typing import Any
 import apsw
 import pytest
 
-from rosterd.ledger.sqlite import KEEP_BATCHES, THINNED, SqliteLedger
+from rosterd.ledger.forget import KEEP_BATCHES, THINNED
+from rosterd.ledger.sqlite import SqliteLedger
 
 NOW = 1_800_000_000.0
 NOTHING = {

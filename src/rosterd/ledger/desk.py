@@ -15,6 +15,8 @@ from rosterd.errors import SettingsError
 from rosterd.ledger import store
 from rosterd.ledger.forget import Forget
 
+LAST = 2**63 - 1  # a number of a run, after all others
+
 
 class HeldPlan(NamedTuple):
     """A plan that a guard held. `approved` and `expires` are times, None until somebody approves."""
@@ -108,11 +110,14 @@ class Desk(Forget):
 
     def held(self, now: float, binding: int | None = None) -> list[HeldPlan]:
         """Held and approved plans that still have changes to deliver, newest first."""
+        of = (
+            "" if binding is None else "WHERE p.binding = ?"
+        )  # "or" in one statement would look at everybody's
         rows = self._rows(
             "SELECT p.id, p.binding, b.client, p.digest, p.made, p.reasons, p.counts, p.pilot, p.approved, p.expires,"
             " (SELECT count(*) FROM plan_change c WHERE c.plan = p.id)"
-            " FROM plan p JOIN binding b ON b.id = p.binding WHERE ?1 IS NULL OR p.binding = ?1 ORDER BY p.id DESC",
-            (binding,),
+            f" FROM plan p JOIN binding b ON b.id = p.binding {of} ORDER BY p.id DESC",
+            () if binding is None else (binding,),
         )
         plans = [
             HeldPlan(
@@ -243,8 +248,8 @@ class Desk(Forget):
         """The last runs (before a run), newest first; one that was killed has no end."""
         rows = self._rows(
             "SELECT id, started, ended, outcome, exit_code, reason, coalesce(document, '{}') FROM run"
-            " WHERE binding = ?1 AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?2",
-            (binding, most, before),
+            " WHERE binding = ? AND id < ? ORDER BY id DESC LIMIT ?",
+            (binding, LAST if before is None else before, most),
         )
         return [
             RunRow(run, started, ended, outcome, code, reason, self._value(document))

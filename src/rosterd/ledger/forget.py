@@ -19,6 +19,8 @@ from rosterd.ledger import store
 from rosterd.ledger.agenda import Agenda
 
 DAY = 86_400.0
+KEEP_BATCHES = 30 * DAY  # of requests, in seconds
+THINNED = 1_000  # requests a run's end looks at
 PAGE = 4_096
 SALT = b"rosterd forgotten 1\0"
 
@@ -70,12 +72,36 @@ class Forget(Agenda):
         with self._writing():
             self._db.execute(
                 "DELETE FROM run WHERE id <= ? AND ended IS NOT NULL AND id NOT IN (SELECT max(id) FROM run"
-                " GROUP BY binding) AND NOT EXISTS (SELECT 1 FROM person WHERE person.run = run.id AND state = 'left')",
+                " GROUP BY binding) AND id NOT IN (SELECT run FROM person WHERE state = 'left')",  # looked through once
                 (last,),
             )
             gone += self._db.changes()
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('pruned', ?)", (repr(now),))
         return gone
+
+    def _thin_out(self, run: int, binding: int, now: float, *, well: bool) -> None:
+        """Older runs keep their counts; of good ones in a row in which nothing happened only the last is kept, for a
+        bad one must not be all that is known. Requests stay a while."""
+        self._db.execute(
+            "UPDATE run SET document = json_remove(document, '$.problems', '$.reasons', '$.warnings')"
+            " WHERE id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)",
+            (binding, run),
+        )
+        self._db.execute(
+            "DELETE FROM run WHERE ?3 AND binding = ?1"
+            " AND id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)"
+            " AND exit_code = 0 AND json_extract(document, '$.requests') = 0"
+            " AND json_extract(document, '$.people.gone') = 0 AND json_extract(document, '$.seats.gone') = 0"
+            " AND json_extract(document, '$.groups.gone') = 0"
+            " AND json_extract(document, '$.registrations.created') = 0"
+            " AND json_extract(document, '$.registrations.updated') = 0",
+            (binding, run, well),
+        )
+        self._db.execute(  # some of the oldest at a time: all of them are too many to look at in every run
+            "DELETE FROM batch WHERE id IN (SELECT id FROM batch ORDER BY id LIMIT ?)"
+            " AND state <> 'sending' AND started < ?",
+            (THINNED, now - KEEP_BATCHES),
+        )
 
     def find(self, who: str) -> list[Subject]:
         """Everybody with this logon, DOMAIN//logon or e-mail address, in every client."""

@@ -15,6 +15,7 @@ from rosterd.core.people import US
 from rosterd.ledger.access import Access
 
 SOME = 500  # values of one query
+OLDER = 100  # runs before a time, after which no later ones are looked for
 
 Id: TypeAlias = tuple[str, str]  # kind, id
 
@@ -207,10 +208,10 @@ class Mirror(Access):
         sql = "SELECT 1 FROM problem WHERE binding = ? AND bucket = 'refused' AND tried < ? LIMIT 1"
         return "refused records are due to be sent again" if self._rows(sql, (binding, retry_before)) else ""
 
-    def people_there(self, binding: int) -> int:
-        """How many people the target has."""
-        sql = "SELECT count(*) FROM person WHERE binding = ? AND state IN ('active', 'doubt')"
-        count: int = self._rows(sql, (binding,))[0][0]
+    def people_there(self, binding: int, most: int = -1) -> int:
+        """How many people the target has, counted up to `most`."""
+        sql = "SELECT 1 FROM person WHERE binding = ? AND state IN ('active', 'doubt') LIMIT ?"
+        count: int = self._rows(f"SELECT count(*) FROM ({sql})", (binding, most))[0][0]
         return count
 
     def group_problems(self, binding: int, keys: Iterable[bytes]) -> list[str]:
@@ -220,11 +221,15 @@ class Mirror(Access):
         return [shown for key, shown in self._rows(sql, (binding,)) if key in wanted]
 
     def followed_counts(self, binding: int, since: float) -> dict[str, int]:
-        """How many people were created, updated and gone in runs since then that followed changes."""
+        """How many people were created, updated and gone in runs since then that followed changes.
+
+        Not all runs are looked at: some older ones in a row are the end, not the first, as a clock may be put back.
+        """
         columns = [f"coalesce(sum(json_extract(document, '$.people.{name}')), 0)" for name in _COUNTED]
         sql = (
-            f"SELECT {', '.join(columns)} FROM run WHERE binding = ? AND started >= ?"
-            " AND json_extract(document, '$.followed')"
+            f"SELECT {', '.join(columns)} FROM run WHERE binding = ?1 AND started >= ?2"
+            " AND id > coalesce((SELECT id FROM run WHERE binding = ?1 AND started < ?2"
+            f" ORDER BY id DESC LIMIT 1 OFFSET {OLDER}), 0) AND json_extract(document, '$.followed')"
         )
         return dict(zip(_COUNTED, self._rows(sql, (binding, since))[0], strict=True))
 

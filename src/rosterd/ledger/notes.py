@@ -90,7 +90,7 @@ class Notes(Waits):
                     "DELETE FROM problem WHERE binding = ? AND kind = ? AND key = ?",
                     [(binding, *one) for one in found if within(*one)],
                 )
-            self._db.execute("UPDATE problem SET told = 1 WHERE binding = ?", (binding,))
+            self._db.execute("UPDATE problem SET told = 1 WHERE binding = ? AND told = 0", (binding,))
 
     def drop_refusals(self, binding: int, keys: Iterable[tuple[str, bytes]]) -> None:
         """Refusals of records that are no longer wanted in that form."""

@@ -16,6 +16,7 @@ from rosterd.ledger import store
 from rosterd.ledger.lock import RunLock, rest_of
 
 PAGE = 4_096  # rows a read transaction
+OWN = ("lineage", "serial", "copy", "checked", "pruned")
 
 
 class Binding(NamedTuple):
@@ -51,7 +52,9 @@ class Reader:
             self._db.close()
 
     def meta(self) -> dict[str, str]:
-        return dict(self._rows("SELECT name, value FROM meta"))
+        """What the ledger says of itself. Beside it lie the waits of every customer, which are many."""
+        marks = ",".join("?" * len(OWN))
+        return dict(self._rows(f"SELECT name, value FROM meta WHERE name IN ({marks})", OWN))
 
     def binding(self, client: str) -> Binding:
         for row in self._rows(
@@ -94,10 +97,11 @@ class Reader:
             "SELECT key, source, state FROM seat WHERE binding = ? AND key > ? ORDER BY key LIMIT ?", binding
         )
 
-    def active_seats(self, binding: int, group: bytes) -> int:
-        """How many seats of one grouping the target has."""
-        sql = "SELECT count(*) FROM seat WHERE binding = ? AND key > ? AND key < ? AND state NOT IN ('left', 'removed')"
-        count: int = self._rows(sql, (binding, group + b"\0", group + b"\1"))[0][0]
+    def active_seats(self, binding: int, group: bytes, most: int = -1) -> int:
+        """How many seats of one grouping the target has, counted up to `most`."""
+        seats = "SELECT 1 FROM seat WHERE binding = ? AND key > ? AND key < ? AND state NOT IN ('left', 'removed')"
+        values = (binding, group + b"\0", group + b"\1", most)
+        count: int = self._rows(f"SELECT count(*) FROM ({seats} LIMIT ?)", values)[0][0]
         return count
 
     def shown(self, binding: int, keys: Sequence[bytes]) -> dict[bytes, str]:
@@ -239,15 +243,18 @@ class Reader:
     def successors(self, binding: int) -> dict[bytes, str]:
         """Leavers whose entry is delivered under another key, and that key as shown.
 
-        The plus sign keeps SQLite from looking through all of a binding for each leaver: it makes an index instead.
+        Two passes over a binding's people. A join would look through everybody's, of every binding, for each leaver:
+        no index leads from an entry to its keys.
         """
+        left = "FROM person WHERE binding = ?1 AND state = 'left' AND id <> '' AND source <> ''"
         rows = self._rows(
-            "SELECT t.key, s.domain || '//' || s.logon FROM person t CROSS JOIN person s"
-            " ON +s.binding = t.binding AND s.source = t.source AND s.id = t.id AND s.state IN ('active', 'doubt')"
-            " WHERE t.binding = ? AND t.state = 'left' AND t.id <> '' AND t.source <> ''",
+            "SELECT source, id, domain || '//' || logon FROM person WHERE binding = ?1"
+            f" AND state IN ('active', 'doubt') AND (source, id) IN (SELECT source, id {left})",
             (binding,),
         )
-        found: dict[bytes, list[str]] = {}
-        for key, shown in rows:
-            found.setdefault(key, []).append(shown)
-        return {key: shown[0] for key, shown in found.items() if len(shown) == 1}
+        found: dict[tuple[str, str], list[str]] = {}
+        for source, id_, shown in rows:
+            found.setdefault((source, id_), []).append(shown)
+        only = {entry: shown[0] for entry, shown in found.items() if len(shown) == 1}
+        leavers = self._rows(f"SELECT key, source, id {left}", (binding,)) if only else []
+        return {key: only[entry] for key, *pair in leavers if (entry := (pair[0], pair[1])) in only}

@@ -21,8 +21,6 @@ from rosterd.ledger.reading import Binding
 from rosterd.ledger.search import Search
 
 RESERVE = 8 * 2**20  # bytes that must be free before anything is sent, so that its answer can be recorded
-KEEP_BATCHES = 30 * 86_400.0  # seconds
-THINNED = 1_000  # requests a run's end looks at
 RECHECK = 86_400.0  # seconds between full checks of a large ledger
 
 
@@ -155,10 +153,11 @@ class SqliteLedger(Mirror, Looking, Search):
                 "INSERT OR REPLACE INTO seat VALUES (?, ?, ?, 'active', ?)",
                 ((binding, c.key, c.provenance[0], run) for c in changes),
             )
-        for table in ("problem", "plan_change"):
-            if self._rows(
-                f"SELECT 1 FROM {table} LIMIT 1"
-            ):  # rarely: spares a million look-ups of a first run
+        for table, mine in (
+            ("problem", "binding = ?"),
+            ("plan_change", "plan IN (SELECT id FROM plan WHERE binding = ?)"),
+        ):  # rarely: spares a million look-ups of a first run
+            if self._rows(f"SELECT 1 FROM {table} WHERE {mine} LIMIT 1", (binding,)):
                 self._forget(table, binding, kind, changes)
 
     def failed(self, batch: int, binding: int, reason: str, now: float, *, doubt: bool) -> None:
@@ -235,9 +234,19 @@ class SqliteLedger(Mirror, Looking, Search):
                     (binding, kind),
                 )
 
-    def unseat(self, binding: int) -> None:
-        """Whoever has departed sits nowhere for certain: their seats are in doubt, so that a returner's go again."""
+    def unseat(self, binding: int, people: Sequence[bytes] | None = None) -> None:
+        """Whoever has departed sits nowhere for certain: their seats are in doubt, so that a returner's go again.
+
+        `people`: of these alone, who are few; None: of everybody, which looks through all seats.
+        """
         with self._writing():
+            if people is not None:
+                groups = [row[0] for row in self.groups(binding)]
+                self._db.executemany(
+                    "UPDATE seat SET state = 'doubt' WHERE binding = ? AND key = ? AND state = 'active'",
+                    ((binding, group + b"\0" + person) for group in groups for person in people),
+                )
+                return
             self._db.execute(
                 "UPDATE seat SET state = 'doubt' WHERE binding = ?1 AND state = 'active'"
                 " AND substr(key, instr(key, x'00') + 1) IN"
@@ -271,27 +280,3 @@ class SqliteLedger(Mirror, Looking, Search):
             for change in followed:
                 self._followed(binding, change)
             self._thin_out(run, binding, now, well=delivered and code in (0, 3))
-
-    def _thin_out(self, run: int, binding: int, now: float, *, well: bool) -> None:
-        """Older runs keep their counts; of good ones in a row in which nothing happened only the last is kept, for a
-        bad one must not be all that is known. Requests stay a while."""
-        self._db.execute(
-            "UPDATE run SET document = json_remove(document, '$.problems', '$.reasons', '$.warnings')"
-            " WHERE id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)",
-            (binding, run),
-        )
-        self._db.execute(
-            "DELETE FROM run WHERE ?3 AND binding = ?1"
-            " AND id = (SELECT max(id) FROM run WHERE binding = ?1 AND id < ?2)"
-            " AND exit_code = 0 AND json_extract(document, '$.requests') = 0"
-            " AND json_extract(document, '$.people.gone') = 0 AND json_extract(document, '$.seats.gone') = 0"
-            " AND json_extract(document, '$.groups.gone') = 0"
-            " AND json_extract(document, '$.registrations.created') = 0"
-            " AND json_extract(document, '$.registrations.updated') = 0",
-            (binding, run, well),
-        )
-        self._db.execute(  # some of the oldest at a time: all of them are too many to look at in every run
-            "DELETE FROM batch WHERE id IN (SELECT id FROM batch ORDER BY id LIMIT ?)"
-            " AND state <> 'sending' AND started < ?",
-            (THINNED, now - KEEP_BATCHES),
-        )

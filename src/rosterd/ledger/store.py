@@ -214,7 +214,7 @@ def _known(path: Path, found: int, version: int) -> int:
 
 
 def _same_target(connection: apsw.Connection, path: Path, base_url: str, tenant: str) -> None:
-    meta = dict(connection.execute("SELECT name, value FROM meta"))
+    meta = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('base_url', 'tenant')"))
     for name, wanted in (("base_url", base_url), ("tenant", tenant)):
         if meta.get(name) != wanted:
             raise LedgerError(
