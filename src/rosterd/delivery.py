@@ -37,8 +37,9 @@ def deliver(
         ledger.depart(delivery.run, delivery.binding, chunk, carried=carried)
         if part or not left:
             left += [change.key for change in chunk if change.kind == PERSON]
-    if sync_people or left:
-        ledger.unseat(delivery.binding, left if part and not sync_people else None)
+    cut_short = ledger.cut_short(delivery.binding, delivery.run)  # amid this, perhaps
+    if sync_people or left or cut_short:
+        ledger.unseat(delivery.binding, left if part and not sync_people and not cut_short else None)
     if not sync_people:
         push_people(delivery)
     sync_groups = carried and synchronize_groups(delivery, notes)

@@ -11,6 +11,8 @@ from tests.cli.files import customer, groups_file, numbered, people
 from tests.cli.kit import Office
 from tests.cli.test_approvals import FIVE
 
+from rosterd.ledger.sqlite import SqliteLedger
+
 
 @pytest.fixture
 def left(office: Office) -> Office:
@@ -175,6 +177,33 @@ def test_resuming_what_was_not_paused(office: Office) -> None:
 
 
 # leavers = "synchronize"
+
+
+def test_whoever_left_as_the_process_ended_has_no_seats_when_they_return(
+    grouped: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The administrator has removed them in the portal meanwhile, and their seats with them."""
+    grouped.run(code=0)
+    shrunk_to(grouped, 9)
+
+    class Died(BaseException):
+        """Nothing after this is done, and nobody cleans up."""
+
+    def die(*_arguments: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteLedger, "unseat", die)
+        with pytest.raises(Died):
+            grouped.do("run", "--once")
+    assert grouped.one(code=0)["people"]["gone"] == 0, "noted already"
+    grouped.do("leavers", "--done", "NDD//p9")
+    ((tenant, client),) = grouped.server.world.holdings
+    grouped.server.world.accept(tenant, client, [("user_gone", "ndd//p9")])
+    shrunk_to(grouped, 10)
+    part = grouped.one(code=0)
+    assert part["people"]["updated"] == part["seats"]["updated"] == 1
+    assert "ndd//p9" in grouped.members()["Floor 2"]
 
 
 @pytest.fixture
