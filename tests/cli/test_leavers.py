@@ -180,11 +180,17 @@ def test_resuming_what_was_not_paused(office: Office) -> None:
 
 
 def test_whoever_left_as_the_process_ended_has_no_seats_when_they_return(
-    grouped: Office, monkeypatch: pytest.MonkeyPatch
+    office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The administrator has removed them in the portal meanwhile, and their seats with them."""
-    grouped.run(code=0)
-    shrunk_to(grouped, 9)
+    """A source that cannot be read tells of their seat, so it is left alone. The administrator removes them in the
+    portal, and with them their seat."""
+    hq = customer()["sources"]["hr"] | {"path": "hq.csv", "groups": groups_file("groups.csv")}
+    office.set(customers={"acme": {"sources": {"hq": hq}}})
+    office.put(people("gerd"), "hq.csv")
+    office.put_groups([("Floor", "All of it", f"NDD//{who}") for who in ("ana", "egon", "gerd")])
+    office.one(code=0)
+    (office.directory / "hq.csv").rename(office.directory / "away")
+    office.put(people(*FIVE[:4]))
 
     class Died(BaseException):
         """Nothing after this is done, and nobody cleans up."""
@@ -195,15 +201,16 @@ def test_whoever_left_as_the_process_ended_has_no_seats_when_they_return(
     with monkeypatch.context() as patch:
         patch.setattr(SqliteLedger, "unseat", die)
         with pytest.raises(Died):
-            grouped.do("run", "--once")
-    assert grouped.one(code=0)["people"]["gone"] == 0, "noted already"
-    grouped.do("leavers", "--done", "NDD//p9")
-    ((tenant, client),) = grouped.server.world.holdings
-    grouped.server.world.accept(tenant, client, [("user_gone", "ndd//p9")])
-    shrunk_to(grouped, 10)
-    part = grouped.one(code=0)
+            office.do("run", "--once")
+    assert office.one(code=5)["people"]["gone"] == 0, "noted already"
+    office.do("leavers", "--done", "NDD//egon")
+    ((tenant, client),) = office.server.world.holdings
+    office.server.world.accept(tenant, client, [("user_gone", "ndd//egon")])
+    (office.directory / "away").rename(office.directory / "hq.csv")
+    office.put(people(*FIVE))
+    part = office.one(code=0)
     assert part["people"]["updated"] == part["seats"]["updated"] == 1
-    assert "ndd//p9" in grouped.members()["Floor 2"]
+    assert "ndd//egon" in office.members()["Floor"]
 
 
 @pytest.fixture
