@@ -135,11 +135,14 @@ def _row(ref: str, found: Ref | None, is_group: bool, at: str) -> tuple[bytes, s
 
 
 def _one(same: list[Ref]) -> Ref:
-    """The person meant by a ref that several have: the only one to deliver, or nobody (an empty key)."""
+    """The person meant by a ref that several have: the only one who is not excluded, or nobody (an empty key).
+
+    Whoever is set aside or refused may be meant as well as whoever is delivered.
+    """
     keys = {row[1] for row in same}
     if len(keys) == 1:
         return same[0]
-    able = [row for row in same if row[2] == ACTIVE]
+    able = [row for row in same if row[2] != OUT]
     if len({row[1] for row in able}) == 1:
         return able[0]
     return (same[0][0], b"", ASIDE, " or ".join(sorted({row[3] for row in same})))

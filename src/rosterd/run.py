@@ -100,6 +100,7 @@ def _steps(job: Job, tools: Tools, outcome: Outcome, binding: Any, run: int, fol
         for found in gathered:
             found.close()
     following.weigh(plan)
+    plan.facts.restored = ledger.restored(binding.id)
     first = {"first_delivery": not binding.delivered, "first_approved": binding.approved}
     verdict = judge(plan.facts, job.guards, **first)
     if verdict.held and not binding.approved and tools.confirm(job.name, plan, verdict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,3 +250,25 @@ def test_a_registration_is_for_the_address_of_the_source_that_counts(office: Off
     office.run(code=3)
     assert office.users()["ndd//ana"]["Email"] == "ana@hq.example"
     assert [one.email for one in office.server.world.autodesk.registrations] == ["ana@hq.example"]
+
+
+def test_an_older_ledger_repeats_no_registration_unseen(office: Office) -> None:
+    """Those made since the copy are not in it; whoever has looked in the printer's portal approves them."""
+    makers = [("Makers", "They may print in 3D", logon) for logon in ("ana", "bruno")]
+    office.put_groups(makers[:1])
+    office.run(code=0)
+    copy = office.directory / "copy.db"
+    assert office.do("ledger", "backup", str(copy)).code == 0
+    office.put_groups(makers)
+    office.run(code=0)
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (office.directory / name).unlink(missing_ok=True)
+    shutil.copyfile(copy, office.ledger)
+    made = office.server.world.autodesk.registrations
+    for _ in range(2):
+        part = office.one(code=4)
+        assert "older copy of the ledger" in part["reason"] and len(made) == 2
+    assert office.do("approve", part["plan"], "--now").code == 0
+    assert [one.email for one in made] == ["ana@example.com", "bruno@example.com", "bruno@example.com"]
+    office.put_groups([*makers, ("Makers", "They may print in 3D", "dora")])
+    assert office.one(code=0)["registrations"]["created"] == 1, "from then on they go as before"

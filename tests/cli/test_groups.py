@@ -202,6 +202,29 @@ def test_a_logon_in_two_domains_is_ambiguous(grouped: Office) -> None:
     assert ("ana" in reason and "ambiguous" in reason) or "several" in reason, reason
 
 
+@pytest.mark.parametrize("why", ["refused", "set aside", "excluded"])
+def test_a_logon_in_two_domains_stays_ambiguous(grouped: Office, why: str) -> None:
+    """A trouble of the one must not hand the membership to the other; somebody who is not wanted is not meant."""
+    rules: dict[str, Any] = {"domain": "{{ site }}"}
+    if why == "excluded":
+        rules["exclude"] = ["{{ site == 'NDD' and logon == 'ana' }}"]
+    grouped.set(customers={"acme": {"sources": {"hr": {"people": rules}}}})
+    rows = [("ana", "A", "", "NDD"), ("ana", "B", "", "SITE"), ("bob", "Bob", "", "NDD")]
+    if why == "set aside":
+        rows.append(("Ana", "C", "", "NDD"))
+    if why == "refused":
+        grouped.fault("refuse", logon="ana", path="users", times=1)
+        grouped.put([rows[0]], head=("logon", "name", "email", "site"))
+        grouped.put_groups([])
+        assert grouped.one(code=3)["people"]["refused"] == 1
+        grouped.calm()
+    grouped.put(rows, head=("logon", "name", "email", "site"))
+    grouped.put_groups([("Print", "", "ana"), ("Print", "", "bob")])
+    grouped.run()
+    meant = ["site//ana"] if why == "excluded" else []
+    assert grouped.members()["Print"] == ["ndd//bob", *meant]
+
+
 def test_an_unknown_member_is_told_with_its_line(grouped: Office) -> None:
     grouped.put_groups([("Floor 1", "First floor", "p0"), ("Floor 1", "First floor", "nobody")])
     problem = grouped.one(code=3)["problems"][0]

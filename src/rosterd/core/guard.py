@@ -89,3 +89,8 @@ def _reasons(facts: Facts, guards: Guards, first: bool, approved: bool) -> Itera
         yield f"emptied: nobody would be left in the grouping {group!r}"
     if guards.registrations.broken(facts.registrations, 0):
         yield f"registrations: {facts.registrations:,} printer registrations (limit {guards.registrations})"
+    if facts.restored and facts.registrations:
+        yield (
+            f"registrations: {facts.registrations:,} of which the older copy of the ledger that was put back may not"
+            " know that they were made"
+        )

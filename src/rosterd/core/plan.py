@@ -168,6 +168,7 @@ class Facts:
     member_loss: dict[str, tuple[int, int]] = field(default_factory=dict)  # grouping -> (lost, active before)
     emptied: list[str] = field(default_factory=list)  # groupings that would have nobody left
     registrations: int = 0
+    restored: bool = False  # an older copy of the ledger was put back, and no run has ended well since
     others: int = 0  # unapproved changes of other kinds (groups, seats)
 
     @property

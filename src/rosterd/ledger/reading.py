@@ -65,6 +65,10 @@ class Reader:
             return Binding(row[0], row[1], bool(row[2]), bool(row[3]), *row[4:])
         return Binding(0, client)
 
+    def restored(self, binding: int) -> bool:
+        """Whether an older copy was put back, and no whole run of this customer has ended well since."""
+        return f"restored {binding}" in self.meta()
+
     def people(self, binding: int) -> Iterator[list[Known]]:
         return self._pages(
             "SELECT key, domain, logon, name, email, source, id, dn, state FROM person"

@@ -197,6 +197,8 @@ class SqliteLedger(Mirror, Looking, Search):
     def _doubt_everything(self) -> None:
         for table in ("person", "grouping", "seat"):
             self._db.execute(f"UPDATE {table} SET state = 'doubt' WHERE state = 'active'")
+        # Registrations made since are not in it, and must not be asked for twice: the guard wants to know.
+        self._db.execute("INSERT OR REPLACE INTO meta SELECT 'restored ' || id, 'yes' FROM binding")
         self._db.execute("DELETE FROM meta WHERE name = 'copy'")
 
     def depart(self, run: int, binding: int, changes: Iterable[Change], *, carried: bool = False) -> None:
@@ -282,6 +284,7 @@ class SqliteLedger(Mirror, Looking, Search):
             )
             if delivered:
                 self._db.execute("UPDATE binding SET delivered = 1 WHERE id = ?", (binding,))
+                self._db.execute("DELETE FROM meta WHERE name = ?", (f"restored {binding}",))
             for change in followed:
                 self._followed(binding, change)
             self._thin_out(run, binding, now, well=delivered and code in (0, 3))
