@@ -67,7 +67,7 @@ class Reader:
 
     def restored(self, binding: int) -> bool:
         """Whether an older copy was put back, and no whole run of this customer has ended well since."""
-        return f"restored {binding}" in self.meta()
+        return bool(self._rows("SELECT 1 FROM meta WHERE name = ?", (f"restored {binding}",)))
 
     def people(self, binding: int) -> Iterator[list[Known]]:
         return self._pages(
