@@ -257,9 +257,11 @@ class Plan:
         """Keys of records that are set aside or stand refused."""
         return {row[2] for chunk in merged([self.problems]) for row in chunk if row[1] == kind}
 
-    def as_unchanged(self, seat: bytes) -> bool:
-        """Whether a seat that is there, and of which nothing is to change, counts as unchanged. Rarely asked."""
-        return not self.partial and all((seat,) not in chunk for chunk in merged([self.beside]))
+    def uncounted(self, seats: set[bytes]) -> set[bytes]:
+        """Of seats that are there, and of which nothing is to change, those that do not count as unchanged."""
+        if self.partial or not seats:
+            return seats
+        return {key for chunk in merged([self.beside]) for (key,) in chunk if key in seats}
 
     def set_aside_rows(self) -> Iterator[tuple[str, bytes, str, str]]:
         """kind, key, as shown, reason."""

@@ -23,7 +23,6 @@ from rosterd.errors import Doubt, SourceError
 from rosterd.fresh import MOST, Look
 from rosterd.gather import SourcePlan
 from rosterd.job import Job, Outcome, Tools
-from rosterd.ledger.desk import RunRow
 from rosterd.ledger.mirror import Followed, MirrorChange
 from rosterd.mirror import Rows
 from rosterd.part import ENOUGH, Scope
@@ -93,7 +92,7 @@ class Following:
     def _ended_badly(self) -> bool:
         """Whether the last run did. An access read that fails is no reason to read the directory whole."""
         last = next(iter(self._tools.ledger.runs(self._binding.id)), None)
-        if not self._binding.delivered or last is None or cut_off(last):
+        if not self._binding.delivered or last is None or last.cut_off:
             return True
         return last.document.get("delivered", last.exit_code) not in (0, 3)
 
@@ -209,11 +208,6 @@ class Following:
     def settled(self, outcome: Outcome) -> list[MirrorChange]:
         """From where to go on, once the run has delivered all of it. The push empties the list when it is kept."""
         return self._changes if outcome.delivered in (0, 3) and not outcome.stopped else []
-
-
-def cut_off(run: RunRow) -> bool:
-    """Whether a run did not come to its end: then not everything about what it delivered was noted."""
-    return not run.ended or bool(run.document.get("stopped"))
 
 
 def _change(plan: SourcePlan, state: Followed, rows: Rows, part: Part | None = None) -> MirrorChange:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rosterd.core.batches import GROUPINGS
 from rosterd.core.outcome import Accepted, AllInvalid, Answer, Mismatch, TooLarge
-from rosterd.core.people import DOUBT, Grouping, Person
+from rosterd.core.people import DOUBT, NUL, Grouping, Person
 from rosterd.core.plan import GROUP, PERSON, SEAT, UPDATE, Change
 from rosterd.errors import RosterdError
 from rosterd.lanes import Sendable, drive
@@ -72,6 +72,7 @@ class GroupRequest:
         accepted: list[Change] = []
         told: list[tuple[Change, str]] = []
         along: list[tuple[Change, str]] = []
+        uncounted = self.delivery.plan.uncounted({group + NUL + person for group, person in seats})
         for part in self.parts:
             if part.group in refused:
                 some, number = self._refusal(part, refused[part.group])
@@ -87,7 +88,7 @@ class GroupRequest:
                 reason = seats.get((part.group, person))
                 if reason is None:
                     accepted += [change] if change else []
-                elif change or self.delivery.plan.as_unchanged(key):
+                elif change or key not in uncounted:
                     told.append((change or self._again(key, part), reason))
                 else:
                     along.append((self._seat(key, part), reason))

@@ -116,7 +116,14 @@ def _heard(
     something else already; and new seats that go again with their refused grouping."""
     waiting = {change.key: change for change in changes}
     plan = delivery.plan
-    aside = plan.standing(GROUP)
+    aside = plan.standing(GROUP) | plan.uncounted(
+        {
+            group.key + NUL + person.key
+            for group in groupings
+            for person in group.people
+            if group.key in answer.refused or (group.key, person.key) in answer.seats
+        }
+    )
     accepted: list[Change] = []
     refused: list[tuple[Change, str]] = []
     others: list[tuple[Change, str]] = []
@@ -134,7 +141,7 @@ def _heard(
                 accepted += [change] if change else []
             elif kind == SEAT and group.key in waiting and group.key in answer.refused:
                 along |= {key} if change else set()
-            elif change is None and (key in aside if kind == GROUP else not plan.as_unchanged(key)):
+            elif change is None and key in aside:
                 others.append((Change(UPDATE, kind, key, shown, content, content, ("", "", "")), reason))
             else:
                 refused.append((change or _again(delivery, kind, key, shown, content), reason))

@@ -33,6 +33,18 @@ def join(hq: Directory, logon: str) -> None:
     hq.groups["g"].members.append(logon)
 
 
+def losing_ana(tmp_path: Path) -> Office:
+    """Ana is no longer in the hall, which was held, and approved; Orbix has not been told yet."""
+    hq = directory("hq", "Hall", "ana", "bob")
+    site = office(tmp_path, hq)
+    site.job |= {"synchronize": True, "guards": LOSS_HELD}
+    assert site.run().code == 0
+    hq.groups["g"].members.remove("ana")
+    assert site.run().code == 4
+    site.approve()
+    return site
+
+
 def members(office: Office, group: str = "hall") -> set[str]:
     return office.orbix.world.holdings[TENANT, CLIENT].groupings[group].members
 
@@ -234,13 +246,7 @@ def test_what_travels_along_is_certain_again_after_an_answer_that_named_others(t
 
 
 def test_an_approved_loss_stays_approved_while_no_answer_says_that_it_is_done(tmp_path: Path) -> None:
-    hq = directory("hq", "Hall", "ana", "bob")
-    site = office(tmp_path, hq)
-    site.job |= {"synchronize": True, "guards": LOSS_HELD}
-    assert site.run().code == 0
-    hq.groups["g"].members.remove("ana")
-    assert site.run().code == 4
-    site.approve()
+    site = losing_ana(tmp_path)
     site.orbix.troubles = ["silent"]
     assert site.run().code == 6 and site.seats()["hall", "ndd//ana"] == "doubt"
     assert site.run().code == 0
@@ -249,13 +255,7 @@ def test_an_approved_loss_stays_approved_while_no_answer_says_that_it_is_done(tm
 
 
 def test_an_approved_loss_is_used_up_when_no_request_left(tmp_path: Path) -> None:
-    hq = directory("hq", "Hall", "ana", "bob")
-    site = office(tmp_path, hq)
-    site.job |= {"synchronize": True, "guards": LOSS_HELD}
-    assert site.run().code == 0
-    hq.groups["g"].members.remove("ana")
-    assert site.run().code == 4
-    site.approve()
+    site = losing_ana(tmp_path)
     site.orbix.troubles = ["down"]
     assert site.run().code == 6 and site.seats()["hall", "ndd//ana"] == "left"
     assert site.run().code == 0

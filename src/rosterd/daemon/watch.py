@@ -15,7 +15,6 @@ from rosterd import assemble
 from rosterd.daemon.schedule import FOLLOW, Entry
 from rosterd.daemon.turns import Turned
 from rosterd.errors import Doubt, LedgerError, SourceError, Stopped
-from rosterd.following import cut_off
 from rosterd.fresh import MOST
 from rosterd.gather import SourcePlan
 from rosterd.ledger.sqlite import SqliteLedger
@@ -109,7 +108,7 @@ class Watch:
         with closing(self._tools.reader()) as ledger:
             binding = ledger.binding(self._entry.client).id
             found = ledger.followed(binding, self._label)
-            if found is not None and any(map(cut_off, ledger.runs(binding))):
+            if found is not None and any(run.cut_off for run in ledger.runs(binding)):
                 raise Doubt("the last run did not come to its end")
         self._cookie = found.cookie if found is not None else ""
         return found is not None

@@ -59,6 +59,11 @@ class RunRow(NamedTuple):
     reason: str | None
     document: dict[str, Any]
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether it did not come to its end: then not everything about what it delivered was noted."""
+        return not self.ended or bool(self.document.get("stopped"))
+
 
 class Desk(Forget):
     """Held plans, approvals, leavers, pauses and runs."""

@@ -237,9 +237,8 @@ class SqliteLedger(Mirror, Looking, Search):
                 )
 
     def cut_short(self, binding: int, run: int) -> bool:
-        """Whether the run before this one came to no end, or only because the ledger failed."""
-        sql = "SELECT ended IS NULL OR exit_code = 8 FROM run WHERE binding = ? AND id < ? ORDER BY id DESC LIMIT 1"
-        return any(found for (found,) in self._rows(sql, (binding, run)))
+        """Whether the run before this one was cut off, by the ledger's own failure perhaps."""
+        return any(one.cut_off or one.exit_code == 8 for one in self.runs(binding, before=run))
 
     def unseat(self, binding: int, people: Sequence[bytes] | None = None) -> None:
         """Whoever has departed sits nowhere for certain: their seats are in doubt, so that a returner's go again.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import apsw
 import pytest
 from tests.cli.service_kit import service
-from tests.real.ldap.follow_kit import following, generous, proven, read_whole, telling
+from tests.real.ldap.follow_kit import following, generous, proven, read_whole
 from tests.real.ldap.runs_kit import (
     GROUPS,
     PEOPLE,
@@ -37,12 +36,6 @@ class Died(BaseException):
     """The process is gone: nothing after this is done, and nobody cleans up."""
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
-    with telling(tmp_path_factory.mktemp("slapd") / "server") as server:
-        yield server
-
-
 def cookies(site: Site) -> list[Any]:
     """The server's own part of what is kept."""
     with closing(apsw.Connection(str(site.ledger))) as ledger:
@@ -50,8 +43,16 @@ def cookies(site: Site) -> list[Any]:
     return [watch[-1] for (text,) in rows for watch in json.loads(str(text))["watches"]]
 
 
-def die(*_arguments: Any, **_more: Any) -> None:
-    raise Died
+def dies(site: Site, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """A run whose process ends as it comes to this step of the ledger."""
+
+    def die(*_arguments: Any, **_more: Any) -> None:
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteLedger, step, die)
+        with pytest.raises(Died):
+            site.do("run", "--once", "--json")
 
 
 def changed(directory: Slapd, word: str, number: int) -> None:
@@ -83,10 +84,7 @@ def test_a_run_that_dies_after_the_last_acknowledgement(
     with following(tmp_path, directory, guards=generous()) as site:
         before = cookies(site)
         changed(directory, word, number)
-        with monkeypatch.context() as patch:
-            patch.setattr(SqliteLedger, step, die)
-            with pytest.raises(Died):
-                site.do("run", "--once", "--json")
+        dies(site, monkeypatch, step)
         assert cookies(site) != before
         assert site.users()["acme//p12"]["Email"] == f"{word}@acme.example", "it was delivered"
         site.forget_requests()
@@ -103,10 +101,7 @@ def test_the_cookie_and_the_last_acknowledgement_are_kept_together_or_not_at_all
     with following(tmp_path, directory, guards=generous()) as site:
         before = cookies(site)
         changed(directory, "both", 34)
-        with monkeypatch.context() as patch:
-            patch.setattr(SqliteLedger, "_followed", die)
-            with pytest.raises(Died):
-                site.do("run", "--once", "--json")
+        dies(site, monkeypatch, "_followed")
         assert cookies(site) == before
         assert acknowledged(site, "new-both") == [("new-both@acme.example", "active")], "people went first"
         assert "acme//new-both" in site.members()["Print-Floor1"], "it was delivered all the same"
@@ -168,10 +163,7 @@ def test_where_nothing_had_to_be_sent_the_cookie_moves_with_the_end_of_the_run(
     with following(tmp_path, directory, guards=generous()) as site:
         before = cookies(site)
         change(directory, leaves(p(37)))
-        with monkeypatch.context() as patch:
-            patch.setattr(SqliteLedger, "finish_run", die)
-            with pytest.raises(Died):
-                site.do("run", "--once", "--json")
+        dies(site, monkeypatch, "finish_run")
         assert cookies(site) == before
         read_whole(site, code=0)
         assert cookies(site) != before
@@ -183,10 +175,7 @@ def test_a_pilot_does_not_hide_that_a_run_was_cut_off(
 ) -> None:
     with following(tmp_path, directory, guards=generous()) as site:
         changed(directory, "pilot", 39)
-        with monkeypatch.context() as patch:
-            patch.setattr(SqliteLedger, "tell", die)
-            with pytest.raises(Died):
-                site.do("run", "--once", "--json")
+        dies(site, monkeypatch, "tell")
         assert site.do("run", "--once", "--only", "p12").code == 0
         read_whole(site, code=0)
         proven(site)
@@ -199,10 +188,7 @@ def test_the_service_makes_up_for_a_run_that_was_cut_off(
     source = hq(directory.url, follow=True, follow_every="200ms")
     with following(tmp_path, directory, source, guards=generous(), schedule="0 0 1 1 *") as site:
         changed(directory, "service", 28)
-        with monkeypatch.context() as patch:
-            patch.setattr(SqliteLedger, "keep_edges", die)
-            with pytest.raises(Died):
-                site.do("run", "--once", "--json")
+        dies(site, monkeypatch, "keep_edges")
         with service(site) as running:
             assert running.wait("run_ended")["exit_code"] == 0
             running.stop()

@@ -12,7 +12,6 @@ from tests.real.ldap.follow_kit import (
     generous,
     proven,
     read_whole,
-    telling,
 )  # fmt: skip
 from tests.real.ldap.runs_kit import (
     ANNA,
@@ -38,12 +37,6 @@ from tests.real.ldap.runs_kit import (
 from tests.real.slapd import BASE, Slapd
 
 FLOOR1, FLOOR2 = (f"cn=Print-Floor{number},{GROUPS}" for number in (1, 2))
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
-    with telling(tmp_path_factory.mktemp("follow") / "server") as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

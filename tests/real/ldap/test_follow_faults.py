@@ -32,7 +32,6 @@ from tests.real.ldap.follow_kit import (
     read_whole,
     rules,
     state,
-    telling,
 )  # fmt: skip
 from tests.real.ldap.runs_kit import (
     BRANCH,
@@ -59,12 +58,6 @@ from tests.real.slapd import Slapd, load, running
 FLOOR1, INNER = f"cn=Print-Floor1,{GROUPS}", f"cn=inner,{GROUPS}"
 LONG = 3 * PATIENCE  # seconds a slow machine may take for what takes one
 NEVER: dict[str, Any] = {"schedule": "0 0 1 1 *"}  # of the service: nothing but following may bring a change
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
-    with telling(tmp_path_factory.mktemp("faults") / "server") as server:
-        yield server
 
 
 @pytest.fixture

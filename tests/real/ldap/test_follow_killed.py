@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 from tests.cli.kit import PATIENCE, PROGRAM, environment
 from tests.kill.programs import quick_place
-from tests.real.ldap.follow_kit import following, generous, proven, telling
+from tests.real.ldap.follow_kit import following, generous, proven
 from tests.real.ldap.runs_kit import GROUPS, PEOPLE, Site, added, change, joins, p, person, replaced
 from tests.real.ldap.test_cookie import acknowledged, cookies
 from tests.real.slapd import Slapd
@@ -17,12 +16,6 @@ from tests.real.slapd import Slapd
 FLOOR1 = f"cn=Print-Floor1,{GROUPS}"
 LEAST = {"fdatasync": 8, "sendto": 10}  # so many calls a run must have: else the set of calls would be wrong
 MOST = 60
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
-    with telling(tmp_path_factory.mktemp("slapd") / "server") as server:
-        yield server
 
 
 @pytest.mark.slow
